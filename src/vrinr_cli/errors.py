@@ -1,0 +1,74 @@
+"""What can go wrong, as one tree.
+
+VrinrError                   exit 1   any failure that vrinr explains
+├── OptionError (ValueError) exit 2   a value that no job can have
+├── TargetError              exit 2   a target that cannot be written as asked; told before the first frame
+├── InputError               exit 1   a source that cannot be read
+├── EncodeError              exit 1   an encoder or muxer that failed during the work
+├── VerifyError              exit 1   a result that is not what the plan promised; it is never renamed
+├── WeightsError             exit 1   weights that are damaged, unknown or of another model
+├── DeviceError              exit 2   a device or precision that is not to be had here
+├── EngineError              exit 1   a frame that the engine could not restore
+├── JobError                 exit 2   a job folder of another job, or in use
+└── InterruptedJobError      exit 130 stopped by the user; the same command goes on
+"""
+
+
+class VrinrError(Exception):
+    """What happened, with the file or value, and what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class OptionError(VrinrError, ValueError):
+    """A value that no job can have."""
+
+    exit_code = 2
+
+
+class TargetError(VrinrError):
+    """A target that cannot be written as asked; told before the first frame."""
+
+    exit_code = 2
+
+
+class InputError(VrinrError):
+    """A source that cannot be read."""
+
+
+class EncodeError(VrinrError):
+    """An encoder or muxer that failed during the work."""
+
+
+class VerifyError(VrinrError):
+    """A result that is not what the plan promised."""
+
+
+class WeightsError(VrinrError):
+    """Weights that are damaged, unknown or made for another model."""
+
+
+class DeviceError(VrinrError):
+    """A device or precision that is not to be had here."""
+
+    exit_code = 2
+
+
+class EngineError(VrinrError):
+    """A frame that the engine could not restore."""
+
+
+class JobError(VrinrError):
+    """A job folder that belongs to another job or is in use."""
+
+    exit_code = 2
+
+
+class InterruptedJobError(VrinrError):
+    """Stopped by the user; what is finished is kept."""
+
+    exit_code = 130

@@ -1,0 +1,1 @@
+"""From options to a verified file: plan, chunks, journal, join. The library's public interface."""

@@ -1,0 +1,67 @@
+"""Checkpoints: one function each way. safetensors only; nothing in a file is ever executed."""
+
+import json
+import os
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from vrinr_cli.errors import WeightsError
+from vrinr_cli.model.config import ModelConfig
+from vrinr_cli.model.header import FORMAT_VERSION, HINT, check_digest, digest_of, read_header, tensor_table
+from vrinr_cli.model.network import VrInr
+from vrinr_cli.record import to_plain
+
+
+def save(path: Path, model: VrInr, *, card: dict[str, str]) -> str:
+    """Write a checkpoint, whole or not at all; give its sha256."""
+    tensors = {
+        name: t.detach().float().cpu().contiguous().clone() for name, t in model.state_dict().items()
+    }
+    plain = safetensors.torch.save(tensors)
+    length = int.from_bytes(plain[:8], "little")
+    table = tensor_table(json.loads(plain[8 : 8 + length]))
+    digest = digest_of(model.config, table, plain[8 + length :])
+    words = {"format": FORMAT_VERSION, "config": to_plain(model.config), "card": card, "digest": digest}
+    write_whole(path, safetensors.torch.save(tensors, metadata={"vrinr": json.dumps(words)}))
+    return digest
+
+
+def load(path: Path) -> VrInr:
+    """The network of a checkpoint, in eval mode, float32, on the CPU.
+
+    Raises:
+        WeightsError: missing, damaged, of another format, or with tensors that do not fit its config.
+    """
+    header = read_header(path)
+    content = check_digest(header)
+    model = VrInr(header.config)
+    expected = {name: ("F32", tuple(t.shape)) for name, t in model.state_dict().items()}
+    if expected != header.tensors:
+        differing = sorted(set(expected.items()) ^ set(header.tensors.items()))
+        raise WeightsError(f"{path.name}: tensor {differing[0][0]} does not fit the config", hint=HINT)
+    model.load_state_dict(safetensors.torch.load(content))
+    if not all(bool(torch.isfinite(t).all()) for t in model.state_dict().values()):
+        raise WeightsError(f"{path.name}: a weight is not finite", hint=HINT)
+    return model.eval().requires_grad_(False)
+
+
+def initial(config: ModelConfig, seed: int) -> VrInr:
+    """A network before training: its color decoder is zero, so it gives the bicubic image."""
+    state = torch.random.get_rng_state()
+    try:
+        torch.manual_seed(seed)
+        return VrInr(config)
+    finally:
+        torch.random.set_rng_state(state)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file so that it holds either its old content or all of the new."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

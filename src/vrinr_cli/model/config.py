@@ -1,0 +1,81 @@
+"""Every architectural choice as one named field. Pure data: torch is not needed to read it."""
+
+from dataclasses import dataclass, field
+
+from vrinr_cli.errors import OptionError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """The shape of one VR-INR network. The shipped presets are values of this class, not subclasses."""
+
+    channels: int = 56
+    """Width of the trunk at LR resolution."""
+    residual_blocks: int = 4
+    """Pairs of 3x3 convolutions in the trunk; one more convolution closes it."""
+    mixed_channels: int = 7
+    """Channels that each convolution takes from the frame before, and as many from the frame after."""
+    shifts: tuple[int, ...] = (2, 4)
+    """LR pixels by which the moved part of the mixed channels is shifted; convolutions take turns."""
+    level_widths: tuple[int, ...] = (1, 3, 7)
+    """Texture levels, finest first: side in LR pixels of the box that a level's code averages over."""
+    table_cells: tuple[int, ...] = (16, 12, 8)
+    """Grid points per texture dimension of each level's table, finest first."""
+    table_features: int = 8
+    """D, the length of one table entry."""
+    slice_features: int = 8
+    """Features of the trunk that stand beside each level's table entry."""
+    gate_units: int = 32
+    """Hidden units of the attention from a level to the next finer one."""
+    query_basis: int = 4
+    """Position functions per axis of the continuous query."""
+    query_units: int = 16
+    """Hidden units of the color decoder."""
+    base_kernel: float = -0.75
+    """Keys' parameter a of the bicubic base; -0.75 is torch's, -0.5 MATLAB's."""
+    scales: tuple[float, float] = (1.0, 8.0)
+    """Scales seen in training; outside them the conditioning is clamped."""
+    extra: dict[str, str] = field(default_factory=dict)
+    """Words about the network that change nothing."""
+
+    def __post_init__(self) -> None:
+        levels = len(self.level_widths)
+        problems = []
+        if not 1 <= self.channels <= 1024 or not 0 <= 2 * self.mixed_channels <= self.channels:
+            problems.append(f"channels {self.channels} with {self.mixed_channels} mixed on each side")
+        if not 0 <= self.residual_blocks <= 256 or not self.shifts or min(self.shifts) < 0:
+            problems.append(f"residual_blocks {self.residual_blocks}, shifts {self.shifts}")
+        if levels < 1 or len(self.table_cells) != levels or any(w % 2 == 0 for w in self.level_widths):
+            problems.append(f"level_widths {self.level_widths} with table_cells {self.table_cells}")
+        if any(not 2 <= cells <= 128 for cells in self.table_cells):
+            problems.append(f"table_cells {self.table_cells}")
+        sizes = (self.table_features, self.slice_features, self.gate_units, self.query_units)
+        if any(not 1 <= size <= 1024 for size in sizes) or not 1 <= self.query_basis <= 16:
+            problems.append(f"feature sizes {sizes}, query_basis {self.query_basis}")
+        if problems:
+            raise OptionError(f"no such network: {'; '.join(problems)}", hint="see ModelConfig")
+
+    @property
+    def convolutions(self) -> int:
+        """3x3 convolutions of the trunk that look at neighbouring frames."""
+        return 2 * self.residual_blocks + 1
+
+    @property
+    def context(self) -> int:
+        """Frames on either side that one frame's result depends on."""
+        return self.convolutions if self.mixed_channels else 0
+
+    @property
+    def halo_px(self) -> int:
+        """LR pixels on either side that one pixel's features depend on."""
+        moved = sum(self.shift_of(n) for n in range(self.convolutions)) if self.mixed_channels else 0
+        stem_and_texture = 2
+        return self.convolutions + moved + stem_and_texture + max(self.level_widths) // 2
+
+    def shift_of(self, convolution: int) -> int:
+        """LR pixels by which convolution number n moves its mixed channels."""
+        return self.shifts[convolution % len(self.shifts)]
+
+
+DEFAULT = ModelConfig()
+"""The general network: exact finite context of 9 frames, 0.3 M parameters."""

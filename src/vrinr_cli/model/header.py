@@ -1,0 +1,109 @@
+"""What a checkpoint says of itself, read without torch: the JSON header of a safetensors file.
+
+A safetensors file is 8 bytes little-endian header length, the header as JSON, then the tensors' bytes. Ours
+carries one metadata entry "vrinr": format version, model config, card, and a sha256 over config, tensor table
+and tensor bytes.
+"""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vrinr_cli.errors import VrinrError, WeightsError
+from vrinr_cli.model.config import ModelConfig
+from vrinr_cli.record import from_plain, to_plain
+
+FORMAT_VERSION = 1
+HEADER_LIMIT = 1 << 20
+"""Bytes; ours are a few thousand."""
+HINT = "use weights made by `vrinr train`, or reinstall vrinr for the bundled ones"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointHeader:
+    """The header of one checkpoint file, checked for form but not yet against the tensors' bytes."""
+
+    path: Path
+    config: ModelConfig
+    card: dict[str, str]
+    """Summary for people: what it was trained on, how long, validation figures."""
+    digest: str
+    """sha256, hexadecimal."""
+    tensors: dict[str, tuple[str, tuple[int, ...]]]
+    """Name to (dtype, shape)."""
+    parameters: int
+    data_start: int
+    """Offset of the tensors' bytes in the file."""
+
+
+def digest_of(config: ModelConfig, table: dict[str, Any], data: bytes) -> str:
+    """The sha256 that a checkpoint's header promises."""
+    words = json.dumps({"format": FORMAT_VERSION, "config": to_plain(config), "tensors": table}, sort_keys=True)
+    return hashlib.sha256(words.encode() + data).hexdigest()
+
+
+def read_header(path: Path) -> CheckpointHeader:
+    """The header of a checkpoint file.
+
+    Raises:
+        WeightsError: the file is missing, no safetensors file, or not one of ours.
+    """
+    header, data_start = _read_json(path)
+    try:
+        words = json.loads(header["__metadata__"]["vrinr"])
+        if words["format"] != FORMAT_VERSION:
+            raise WeightsError(f"{path.name}: weights of format {words['format']!r}", hint=HINT)
+        config = from_plain(ModelConfig, words["config"], at="config")
+        card = {str(k): str(v) for k, v in words["card"].items()}
+        tensors = {
+            str(name): (str(entry["dtype"]), tuple(int(n) for n in entry["shape"]))
+            for name, entry in header.items()
+            if name != "__metadata__"
+        }
+        digest = str(words["digest"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, VrinrError):
+            raise WeightsError(f"{path.name}: {error}", hint=HINT) from error
+        raise WeightsError(f"{path.name}: not weights of vrinr ({error})", hint=HINT) from error
+    parameters = sum(math.prod(shape) for _, shape in tensors.values())
+    return CheckpointHeader(path, config, card, digest, tensors, parameters, data_start)
+
+
+def tensor_table(header: dict[str, Any]) -> dict[str, Any]:
+    """The header without its metadata: name to dtype, shape and offsets."""
+    return {name: entry for name, entry in header.items() if name != "__metadata__"}
+
+
+def check_digest(header: CheckpointHeader) -> bytes:
+    """The whole file, once its sha256 was found right.
+
+    Raises:
+        WeightsError: the file is cut or was changed.
+    """
+    raw, data_start = _read_json(header.path)
+    content = header.path.read_bytes()
+    got = digest_of(header.config, tensor_table(raw), content[data_start:])
+    if got != header.digest:
+        raise WeightsError(
+            f"{header.path.name}: weights damaged: sha256 {got[:12]}, expected {header.digest[:12]}", hint=HINT
+        )
+    return content
+
+
+def _read_json(path: Path) -> tuple[dict[str, Any], int]:
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= HEADER_LIMIT:
+                raise WeightsError(f"{path.name}: not a safetensors file", hint=HINT)
+            header = json.loads(file.read(length))
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror or error}", hint=HINT) from error
+    except ValueError as error:
+        raise WeightsError(f"{path.name}: not a safetensors file", hint=HINT) from error
+    if not isinstance(header, dict):
+        raise WeightsError(f"{path.name}: not a safetensors file", hint=HINT)
+    return header, 8 + length

@@ -1,0 +1,85 @@
+"""VR-INR put together: base, trunk, texture levels, attention, query.
+
+Symbols: F_l the trunk's slice for level l; xi the texture code, Eq. (2); v^l a level's features, Eq. (7);
+z what the query reads, Eq. (10) with the trunk's own features beside it.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from vrinr_cli.model.attention import LevelGate, refine
+from vrinr_cli.model.config import ModelConfig
+from vrinr_cli.model.hash_grid import TextureTable
+from vrinr_cli.model.query import AxisBlock, Query
+from vrinr_cli.model.resample import Axis, Kernel, enlarge
+from vrinr_cli.model.texture import TextureCode
+from vrinr_cli.model.trunk import Trunk
+
+
+class VrInr(nn.Module):
+    """One network for every scale."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.base = Kernel("keys", config.base_kernel)
+        levels = range(len(config.level_widths))
+        width = config.slice_features + config.table_features
+        self.trunk = Trunk(config)
+        self.codes = nn.ModuleList(TextureCode(config.channels, config.level_widths[n]) for n in levels)
+        self.tables = nn.ModuleList(
+            TextureTable(config.table_cells[n], config.table_features) for n in levels
+        )
+        self.slices = nn.Conv2d(config.channels, config.slice_features * len(levels), 1)
+        self.gates = nn.ModuleList(LevelGate(width, config.gate_units) for _ in levels[:-1])
+        self.around = nn.Conv2d(config.channels, width * len(levels), 3, padding=1)
+        self.query = Query(width * len(levels), config)
+
+    def scale_input(self, height: Axis, width: Axis) -> Tensor:
+        """What the trunk is told of the scale: log2 per axis, clamped to what training saw, (2,)."""
+        low, high = self.config.scales
+        logs = [math.log2(min(max(axis.scale, low), high)) for axis in (height, width)]
+        return self.trunk.stem.weight.new_tensor(logs, dtype=torch.float32)
+
+    def code(self, features: Tensor) -> Tensor:
+        """Trunk features (N, C, h, w) -> z, (N, Z, h, w)."""
+        slices = self.slices(features).chunk(len(self.codes), dim=1)
+        levels = [
+            torch.cat([part, table(code(features))], dim=1)
+            for part, code, table in zip(slices, self.codes, self.tables, strict=True)
+        ]
+        refined: Tensor = refine(levels, list(self.gates)) + self.around(features)
+        return refined
+
+    def residual(self, code: Tensor, rows: list[AxisBlock], columns: list[AxisBlock], gain: float) -> Tensor:
+        """What the base lacks at a tile's target pixels: (N, 3, H, W)."""
+        out: Tensor = self.query(code, rows, columns)
+        return out * gain
+
+    def forward(self, clip: Tensor, size: tuple[int, int]) -> Tensor:
+        """A whole clip without tiles: the reference for every faster way, and the training path.
+
+        Args:
+            clip: LR frames in [0, 1], (B, T, 3, h, w).
+            size: (H, W), at least (h, w).
+
+        Returns:
+            (B, T, 3, H, W); not clamped.
+        """
+        height, width = Axis(clip.shape[-2], size[0]), Axis(clip.shape[-1], size[1])
+        features = self.trunk(clip, self.scale_input(height, width)).flatten(0, 1)
+        rows = self.query.basis.blocks(height, 0, size[0], 0, height.source)
+        columns = self.query.basis.blocks(width, 0, size[1], 0, width.source)
+        residual = self.residual(self.code(features), rows, columns, residual_gain(height, width))
+        base = enlarge(clip, size, self.base)
+        return base + residual.unflatten(0, clip.shape[:2])
+
+
+def residual_gain(height: Axis, width: Axis) -> float:
+    """How much of the residual counts: 0 where nothing is enlarged, towards 1 with the area.
+
+    A clean source at scale 1 is its own answer, whatever the network says of it.
+    """
+    return 1 - (height.source * width.source) / (height.target * width.target)

@@ -1,0 +1,196 @@
+"""Features at LR resolution from a frame and its neighbours in time.
+
+Differs from the paper: G_T reads patches of one resized frame; here a small convolutional trunk reads the LR
+frames, and a few channels of every convolution's input come from the frame before and the frame after, partly
+moved by some pixels (docs/decisions/0003). Context is finite: each convolution looks one frame further.
+Beyond the first and last frame the clip is taken to stand still.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vrinr_cli.model.config import ModelConfig
+
+
+def move(image: Tensor, down: int, right: int) -> Tensor:
+    """The image moved by whole pixels, zeros coming in: (..., h, w) -> the same shape."""
+    if down == right == 0:
+        return image
+    height, width = image.shape[-2:]
+    moved = torch.zeros_like(image)
+    if abs(down) < height and abs(right) < width:
+        y, x = slice(max(down, 0), height + min(down, 0)), slice(max(right, 0), width + min(right, 0))
+        v, u = slice(max(-down, 0), height - max(down, 0)), slice(max(-right, 0), width - max(right, 0))
+        moved[..., y, x] = image[..., v, u]
+    return moved
+
+
+class TimeMix(nn.Module):
+    """Replaces the first channels of a frame by channels of its neighbours. Has no parameters."""
+
+    def __init__(self, mixed: int, shift: int) -> None:
+        super().__init__()
+        self.mixed = mixed
+        directions = [(shift, 0, 1), (-shift, 0, 1), (0, shift, 1), (0, -shift, 1)] if mixed >= 4 else []
+        self.moves = [*directions, (0, 0, mixed - len(directions))]
+        """(down, right, channels) of each part; the last part stays in place and may be empty."""
+
+    def borrowed(self, neighbour: Tensor) -> Tensor:
+        """The mixed channels as the frame beside sees them: (N, mixed, h, w) -> the same shape."""
+        parts = neighbour.split([count for _, _, count in self.moves], dim=-3)
+        return torch.cat(
+            [move(part, down, right) for part, (down, right, _) in zip(parts, self.moves, strict=True)], dim=-3
+        )
+
+    def forward(self, before: Tensor, frame: Tensor, after: Tensor) -> Tensor:
+        """Mix one frame with its neighbours.
+
+        Args:
+            before: channels [0, mixed) of the frame before, (N, mixed, h, w).
+            frame: (N, C, h, w).
+            after: channels [mixed, 2 mixed) of the frame after, (N, mixed, h, w).
+
+        Returns:
+            (N, C, h, w).
+        """
+        if not self.mixed:
+            return frame
+        kept = frame[:, 2 * self.mixed :]
+        return torch.cat([self.borrowed(before), self.borrowed(after), kept], dim=1)
+
+    def clip(self, frames: Tensor, length: int) -> Tensor:
+        """Mix a whole clip at once: (B * length, C, h, w), time running fastest -> the same shape."""
+        if not self.mixed:
+            return frames
+        past = frames[:, : self.mixed].unflatten(0, (-1, length))
+        future = frames[:, self.mixed : 2 * self.mixed].unflatten(0, (-1, length))
+        before = torch.cat([past[:, :1], past[:, :-1]], dim=1).flatten(0, 1)
+        after = torch.cat([future[:, 1:], future[:, -1:]], dim=1).flatten(0, 1)
+        return self(before, frames, after)
+
+
+class Trunk(nn.Module):
+    """Stem, residual pairs of mixed convolutions, one closing convolution."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.channels
+        self.stem = nn.Conv2d(3, width, 3, padding=1)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(width, width, 3, padding=1) for _ in range(config.convolutions)
+        )
+        self.mixes = nn.ModuleList(
+            TimeMix(config.mixed_channels, config.shift_of(n)) for n in range(config.convolutions)
+        )
+        self.scale_units = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 2 * width))
+        self.steps = [("open" if n % 2 == 0 else "close") for n in range(2 * config.residual_blocks)] + ["last"]
+        for n, step in enumerate(self.steps):
+            if step == "close":
+                nn.init.zeros_(self.convolutions[n].weight)  # each residual pair starts as the identity
+                nn.init.zeros_(self.convolutions[n].bias)
+        nn.init.zeros_(self.scale_units[2].weight)
+        nn.init.zeros_(self.scale_units[2].bias)
+
+    def opened(self, frames: Tensor) -> Tensor:
+        """Stem: RGB (N, 3, h, w) in [0, 1] -> (N, C, h, w)."""
+        features: Tensor = self.stem(frames - 0.5)
+        return features
+
+    def convolve(self, number: int, mixed: Tensor, entered: Tensor, scale: Tensor) -> Tensor:
+        """Convolution `number` on mixed features, with what follows it.
+
+        Args:
+            number: 0 .. convolutions - 1.
+            mixed: its input after the mix, (N, C, h, w).
+            entered: what entered the residual pair, added by the pair's second convolution, (N, C, h, w).
+            scale: log2 of the scale per axis, (2,).
+        """
+        out: Tensor = self.convolutions[number](mixed)
+        if self.steps[number] == "open":
+            return functional.relu(out)
+        if self.steps[number] == "close":
+            return entered + out
+        gain, offset = self.scale_units(scale).to(out.dtype)[:, None, None].chunk(2)
+        return functional.relu(out * (1 + gain) + offset)
+
+    def forward(self, clip: Tensor, scale: Tensor) -> Tensor:
+        """All frames of a clip: (B, T, 3, h, w), (2,) -> (B, T, C, h, w)."""
+        length = clip.shape[1]
+        features = self.opened(clip.flatten(0, 1))  # (B T, C, h, w)
+        entered = features
+        for number, mix in enumerate(self.mixes):
+            if self.steps[number] == "open":
+                entered = features
+            features = self.convolve(number, mix.clip(features, length), entered, scale)
+        return features.unflatten(0, (-1, length))
+
+
+class TrunkStream:
+    """The trunk on frames that come one by one: each convolution waits for one frame more than the one before.
+
+    Gives the same features as `Trunk.forward` on the whole clip, and keeps only what is still needed: per
+    convolution one frame and the mixed channels of another.
+    """
+
+    def __init__(self, trunk: Trunk, scale: Tensor) -> None:
+        self.trunk = trunk
+        self.scale = scale
+        self.delays = [_Delay() for _ in trunk.mixes]
+
+    def push(self, frame: Tensor) -> Tensor | None:
+        """Take the next frame, (N, 3, h, w); give the features of the frame `context` before it, if any."""
+        features = self.trunk.opened(frame)
+        return self._pass(0, features, features)
+
+    def finish(self) -> Iterator[Tensor]:
+        """The features still inside, oldest first, once the last frame was pushed."""
+        for number in range(len(self.delays)):
+            waiting = self.delays[number].waiting
+            if waiting is None:
+                return
+            features, entered = waiting
+            mixed = self.delays[number].mix(self.trunk.mixes[number], features)
+            self.delays[number].waiting = None
+            out = self._after(number, mixed, entered)
+            if out is not None:
+                yield out
+
+    def _pass(self, number: int, features: Tensor, entered: Tensor) -> Tensor | None:
+        if number == len(self.delays):
+            return features
+        if self.trunk.steps[number] == "open":
+            entered = features
+        delay = self.delays[number]
+        if delay.waiting is None:
+            delay.waiting = (features, entered)
+            return None
+        _, ready_entered = delay.waiting
+        mixed = delay.mix(self.trunk.mixes[number], features)
+        delay.waiting = (features, entered)
+        return self._after(number, mixed, ready_entered)
+
+    def _after(self, number: int, mixed: Tensor, entered: Tensor) -> Tensor | None:
+        out = self.trunk.convolve(number, mixed, entered, self.scale)
+        return self._pass(number + 1, out, entered)
+
+
+class _Delay:
+    """One convolution's memory: the frame that waits for its successor, and its predecessor's channels."""
+
+    def __init__(self) -> None:
+        self.waiting: tuple[Tensor, Tensor] | None = None
+        self.past: Tensor | None = None
+
+    def mix(self, mix: nn.Module, after: Tensor) -> Tensor:
+        """Mix the waiting frame with what came before it and with `after`; remember it as the past."""
+        if self.waiting is None:
+            raise RuntimeError("no frame is waiting")
+        frame = self.waiting[0]
+        count = mix.mixed
+        before = self.past if self.past is not None else frame[:, :count]
+        mixed: Tensor = mix(before, frame, after[:, count : 2 * count])
+        self.past = frame[:, :count].clone()
+        return mixed

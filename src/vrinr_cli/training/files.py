@@ -1,0 +1,53 @@
+"""Reading training pictures from files: the only part of training that needs PyAV."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from vrinr_cli.errors import InputError
+from vrinr_cli.training.corpus import Corpus, Pixels
+
+ENDINGS = {".mp4", ".mkv", ".mov", ".webm", ".webp", ".png", ".jpg", ".jpeg", ".npy"}
+
+
+def read_pictures(path: Path) -> Pixels:
+    """All frames of a clip or still as RGB, (T, H, W, 3) uint8.
+
+    Raises:
+        InputError: FFmpeg cannot read it.
+    """
+    if path.suffix == ".npy":
+        return np.ascontiguousarray(np.load(path, allow_pickle=False), dtype=np.uint8)
+    import av  # noqa: PLC0415 - training on arrays works without PyAV
+
+    try:
+        with av.open(f"file:{path.resolve()}", options={"protocol_whitelist": "file"}) as container:
+            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    except (av.FFmpegError, OSError, IndexError) as error:
+        raise InputError(f"{path.name}: cannot be read ({error})", hint="remove it from the folder") from error
+    if not frames:
+        raise InputError(f"{path.name}: holds no picture", hint="remove it from the folder")
+    return np.stack(frames)
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """Clips and stills below a folder, sorted by path."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
+
+
+def named_clips(folder: Path) -> Iterator[tuple[str, Pixels]]:
+    """(name, frames) of every clip below a folder."""
+    for path in picture_files(folder):
+        yield path.stem, read_pictures(path)
+
+
+def read_corpus(folder: Path) -> Corpus:
+    """Every clip and still below a folder, decoded into memory.
+
+    Raises:
+        InputError: the folder does not exist, holds nothing, or holds a file that cannot be read.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder", hint="give a folder with clips and stills")
+    return Corpus.from_arrays([read_pictures(path) for path in picture_files(folder)])

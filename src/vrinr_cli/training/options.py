@@ -1,0 +1,75 @@
+"""What can be asked of a training run. Pure data: torch is not needed to hold it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vrinr_cli.errors import OptionError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """One training run. One that exists is valid."""
+
+    steps: int | None = None
+    """Length in optimizer steps; exactly one of steps and minutes is given."""
+    minutes: float | None = None
+    """Length in minutes of computing, time before a resume included."""
+    seed: int = 0
+    """Decides initial weights and every crop."""
+    batch: int = 2
+    """Clips a step."""
+    frames: int = 8
+    """Frames a clip."""
+    crop: int = 48
+    """Side in LR pixels; smaller where the scale would ask for more HR pixels than `hr_limit`."""
+    hr_limit: int = 224
+    """Largest side in HR pixels of a window."""
+    rate: float = 2e-3
+    """Peak learning rate."""
+    clip_share: float = 0.6
+    """Share of real clips; the rest are stills in motion."""
+    scales: str = "mixed"
+    """"mixed" draws x1.1 to x8; "x4" is the paper's setting."""
+    average: float = 0.999
+    """Decay of the running mean of weights that is saved."""
+    device: str = "cpu"
+    precision: str = "auto"
+    """"fp32", "bf16", or "auto": bf16 where the processor multiplies it natively."""
+    threads: int = 0
+    """CPU threads; 0 leaves torch's choice."""
+    checkpoint_minutes: float = 5.0
+    """How often the state is written."""
+    validate_minutes: float = 15.0
+    """How often validation clips are scored, where there are some."""
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.minutes is None):
+            raise OptionError("a run needs a length", hint="give either --steps or --minutes")
+        length = self.steps if self.steps is not None else self.minutes
+        if length is None or not length > 0:
+            raise OptionError(f"a run of length {length}", hint="give a number above 0")
+        if min(self.batch, self.frames) < 1 or not 8 <= self.crop <= 512 or self.hr_limit < 64:
+            raise OptionError(
+                f"batch {self.batch}, frames {self.frames}, crop {self.crop}", hint="1 or more; crop 8 to 512"
+            )
+        if not 0 < self.rate < 1 or not 0 <= self.clip_share <= 1 or not 0 <= self.average < 1:
+            raise OptionError(
+                f"rate {self.rate}, clip share {self.clip_share}, average {self.average}",
+                hint="choose them between 0 and 1",
+            )
+        if self.scales not in ("mixed", "x4"):
+            raise OptionError(f"scales {self.scales!r}", hint="choose mixed or x4")
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise OptionError(f"precision {self.precision!r}", hint="choose auto, fp32 or bf16")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """Where a run reads and writes."""
+
+    data: Path
+    """Folder with clips and stills."""
+    output: Path
+    """The checkpoint, .safetensors; the state to resume from stands beside it as .NAME.state."""
+    validation: Path | None = None
+    """Folder with clips that are never trained on."""

@@ -1,0 +1,1 @@
+"""FFmpeg's world through PyAV: probing, reading, encoding, joining and verifying files."""

@@ -1,0 +1,92 @@
+"""What is known of a source before its first frame is restored. Pure data; PyAV is not needed to hold it."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from vrinr_cli.frame import ColorSpec, PlaneFormat
+
+StreamKind = Literal["video", "audio", "subtitle", "attachment", "data"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One stream of the source, in the container's numbering."""
+
+    index: int
+    kind: StreamKind
+    codec: str
+    """FFmpeg's codec name, "?" if it has none here."""
+    time_base: Fraction
+    is_picture: bool = False
+    """Cover art: the attached-picture disposition."""
+    is_default: bool = False
+    packets: int = 0
+    """Number of packets seen by the scan."""
+    language: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """When every frame is shown, in display order: pts strictly rising, as the decoder gives them."""
+
+    pts: tuple[int, ...]
+    durations: tuple[int, ...]
+    """Time on screen of each frame, > 0; where the source does not say, the distance to the next frame."""
+    time_base: Fraction
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What probe found. Sizes are stored sizes (height, width), before SAR and rotation."""
+
+    path: Path
+    """Absolute, links resolved."""
+    bytes: int
+    digest: str
+    """sha256 over the file's size, first MiB and last MiB; tells sources apart without reading them whole."""
+    container: str
+    """FFmpeg's demuxer name, "mov,mp4,m4a,3gp,3g2,mj2"."""
+    video_stream: int
+    """Index of the video stream that is restored."""
+    codec: str
+    decoder: str
+    """FFmpeg's decoder to open ("libvpx-vp9" where alpha asks for it)."""
+    size: tuple[int, int]
+    format: PlaneFormat
+    """Planar format in which reader gives the frames."""
+    color: ColorSpec
+    sample_aspect_ratio: Fraction | None
+    """Width : height of one sample; None if the source does not say."""
+    display_matrix: tuple[int, ...] | None
+    """Nine numbers of the display matrix side data as stored (16.16 and 2.30 fixed point); None without one,
+    or if it is the identity or junk."""
+    rotation: int
+    """Degrees counter-clockwise that a player turns the stored picture: 0, 90, 180, 270 (for messages)."""
+    average_rate: Fraction | None
+    is_variable_rate: bool
+    is_interlaced: bool
+    timeline: Timeline
+    keyframes: tuple[int, ...]
+    """Frame indices at which decoding can start; always holds 0."""
+    streams: tuple[StreamInfo, ...]
+    chapters: int
+    metadata: dict[str, str]
+    notes: tuple[str, ...] = ()
+    """One line each: what a user should know (interlaced, guessed color, dropped Dolby Vision ...)."""
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds from the first frame's start to the last frame's end."""
+        line = self.timeline
+        return (line.pts[-1] + line.durations[-1] - line.pts[0]) * line.time_base
+
+    @property
+    def audio(self) -> tuple[StreamInfo, ...]:
+        """The sound tracks."""
+        return tuple(s for s in self.streams if s.kind == "audio")
