@@ -91,9 +91,7 @@ def _read_sequence(kind: Any, plain: Any, at: str) -> Any:
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         return tuple(_read(arguments[0], item, f"{at}[{n}]") for n, item in enumerate(plain))
     _expect(len(plain) == len(arguments), at, f"a list of {len(arguments)}")
-    return tuple(
-        _read(a, item, f"{at}[{n}]") for n, (a, item) in enumerate(zip(arguments, plain, strict=True))
-    )
+    return tuple(_read(a, item, f"{at}[{n}]") for n, (a, item) in enumerate(zip(arguments, plain, strict=True)))
 
 
 def _read_record(kind: Any, plain: Any, at: str) -> Any:
@@ -107,9 +105,7 @@ def _read_record(kind: Any, plain: Any, at: str) -> Any:
         if name in plain:
             values[name] = _read(hints[name], plain[name], f"{at}.{name}")
         else:
-            has_default = (
-                field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
-            )
+            has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
             _expect(has_default, at, f"a field {name}")
     return kind(**values)
 

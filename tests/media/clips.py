@@ -3,24 +3,21 @@
 All are deterministic and show `pictures.numbered`, so that order and loss of frames can be read off the picture.
 """
 
-import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
 import av
-import numpy as np
-from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
-from av.stream import Disposition, Stream
+from av.stream import Stream
 from av.video.stream import VideoStream
-from vrinr_cli.frame import ColorSpec, Matrix, Plane, PlaneFormat, Range
-from vrinr_cli.video.pixels import plane_format, to_av_frame
 
 from media import pictures
+from vrinr_cli.frame import ColorSpec, Matrix, Plane, PlaneFormat, Range
+from vrinr_cli.video.pixels import plane_format, to_av_frame
 
 SIZE = (64, 96)
 RATE = Fraction(25)
@@ -95,6 +92,15 @@ def from_spec(path: Path, spec: Spec) -> Path:
     return from_planes(path, shown, spec)
 
 
+def mux_pictures(out: OutputContainer, spec: Spec) -> None:
+    """Write numbered pictures into a file that is open for writing."""
+    kind = plane_format(spec.pix_fmt)
+    shown = (pictures.numbered(index, kind, spec.size) for index in range(spec.frames))
+    stream = add_video(out, spec)
+    for packet in encoded(stream, shown, spec):
+        out.mux(packet)
+
+
 def from_planes(path: Path, shown: Iterable[tuple[Plane, ...]], spec: Spec) -> Path:
     """A clip of given pictures, in the planar format of `spec.pix_fmt`."""
     with av.open(path, "w") as out:
@@ -129,9 +135,7 @@ def open_gop_hevc(path: Path, *, frames: int = 30, gop: int = 10) -> Path:
 
 def ten_bit_hevc(path: Path, *, frames: int = 12, look: Look | None = None) -> Path:
     """HEVC Main 10, by default tagged as HDR10 is (BT.2020, PQ, top-left chroma)."""
-    hdr10 = Look(
-        matrix=Matrix.BT2020_NCL, span=Range.LIMITED, primaries=9, transfer=16, chroma_site="topleft"
-    )
+    hdr10 = Look(matrix=Matrix.BT2020_NCL, span=Range.LIMITED, primaries=9, transfer=16, chroma_site="topleft")
     params = (
         "log-level=none:pools=1:hdr10=1:repeat-headers=1:max-cll=1000,400:"
         "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
@@ -198,6 +202,19 @@ def gray(path: Path, *, pix_fmt: str = "gray", codec: str = "ffv1") -> Path:
 def rgb(path: Path, *, pix_fmt: str = "bgr0", codec: str = "ffv1") -> Path:
     """An RGB clip, lossless."""
     return plain(path, codec=codec, pix_fmt=pix_fmt)
+
+
+def transparent(path: Path) -> Path:
+    """VP9 with alpha in WebM, which only libvpx decodes whole."""
+    spec = Spec(codec="libvpx-vp9", pix_fmt="yuva420p", frames=6)
+    kind = plane_format(spec.pix_fmt)
+    with av.open(path, "w") as out:
+        stream = add_video(out, spec)
+        stream.metadata["alpha_mode"] = "1"
+        shown = (pictures.numbered(index, kind, spec.size) for index in range(spec.frames))
+        for packet in encoded(stream, shown, spec):
+            out.mux(packet)
+    return path
 
 
 def interlaced(path: Path) -> Path:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from vrinr_cli.frame import ColorSpec, Family, Matrix, Plane, PlaneFormat, Range
 
 NUMBER_BITS = 10
@@ -58,8 +59,7 @@ def bar_codes(bar: tuple[int, int, int], kind: PlaneFormat, color: ColorSpec) ->
     luma = weight_red * red + (1 - weight_red - weight_blue) * green + weight_blue * blue
     chroma = ((blue - luma) / (2 - 2 * weight_blue), (red - luma) / (2 - 2 * weight_red))
     return tuple(
-        _code(part, plane > 0, kind.depth, color.range)
-        for plane, part in enumerate((luma, *chroma)[: kind.planes])
+        _code(part, plane > 0, kind.depth, color.range) for plane, part in enumerate((luma, *chroma)[: kind.planes])
     )
 
 

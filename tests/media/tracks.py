@@ -11,12 +11,11 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition
-from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
-from vrinr_cli.video.pixels import plane_format
 
 from media import clips, pictures
 from media.clips import Spec
+from vrinr_cli.video.pixels import plane_format
 
 RATE_HZ = 48000
 FONT = bytes(range(256)) * 8
@@ -124,7 +123,7 @@ def sound_only(path: Path, *, codec: str = "aac", has_cover: bool = False) -> Pa
 
 def cover_jpeg() -> bytes:
     """A JPEG picture of 32 x 32."""
-    context = cast(VideoCodecContext, av.CodecContext.create("mjpeg", "w"))
+    context = av.CodecContext.create("mjpeg", "w")
     context.height, context.width = _COVER_SIZE
     context.pix_fmt = "yuvj420p"
     context.time_base = Fraction(1)
@@ -153,9 +152,7 @@ def add_subtitles(out: OutputContainer, codec: str, *, language: str = "", title
     return stream
 
 
-def tone_packets(
-    stream: AudioStream, seconds: Fraction, *, hertz: int, start: Fraction = Fraction(0)
-) -> Iterator[Any]:
+def tone_packets(stream: AudioStream, seconds: Fraction, *, hertz: int, start: Fraction = Fraction(0)) -> Iterator[Any]:
     """Packets of a sine, flushed; the first sample is at `start` seconds."""
     context = stream.codec_context
     resampler = av.AudioResampler(context.format.name, "stereo", RATE_HZ)
@@ -187,7 +184,7 @@ def _video_packets(stream: VideoStream, spec: Spec) -> Iterator[Any]:
 
 def _add_cover(out: OutputContainer) -> VideoStream:
     """MP4's way: a stream of one packet; MKV holds covers as attachments."""
-    stream = cast(VideoStream, out.add_stream("mjpeg", rate=1))
+    stream = out.add_stream("mjpeg", rate=1)
     stream.codec_context.height, stream.codec_context.width = _COVER_SIZE
     stream.codec_context.pix_fmt = "yuvj420p"
     stream.disposition = Disposition.attached_pic

@@ -16,9 +16,7 @@ from vrinr_cli.record import to_plain
 
 def save(path: Path, model: VrInr, *, card: dict[str, str]) -> str:
     """Write a checkpoint, whole or not at all; give its sha256."""
-    tensors = {
-        name: t.detach().float().cpu().contiguous().clone() for name, t in model.state_dict().items()
-    }
+    tensors = {name: t.detach().float().cpu().contiguous().clone() for name, t in model.state_dict().items()}
     plain = safetensors.torch.save(tensors)
     length = int.from_bytes(plain[:8], "little")
     table = tensor_table(json.loads(plain[8 : 8 + length]))

@@ -88,7 +88,8 @@ def check_digest(header: CheckpointHeader) -> bytes:
     got = digest_of(header.config, tensor_table(raw), content[data_start:])
     if got != header.digest:
         raise WeightsError(
-            f"{header.path.name}: weights damaged: sha256 {got[:12]}, expected {header.digest[:12]}", hint=HINT
+            f"{header.path.name}: weights damaged: sha256 {got[:12]}, expected {header.digest[:12]}",
+            hint=HINT,
         )
     return content
 

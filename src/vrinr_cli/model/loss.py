@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def charbonnier(output: Tensor, target: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """mean sqrt((output - target)^2 + epsilon^2): L1 with a round bottom (Charbonnier et al. 1994)."""
+    """Mean sqrt((output - target)^2 + epsilon^2): L1 with a round bottom (Charbonnier et al. 1994)."""
     return torch.sqrt((output - target).square() + epsilon**2).mean()
 
 

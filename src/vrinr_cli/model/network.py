@@ -29,9 +29,7 @@ class VrInr(nn.Module):
         width = config.slice_features + config.table_features
         self.trunk = Trunk(config)
         self.codes = nn.ModuleList(TextureCode(config.channels, config.level_widths[n]) for n in levels)
-        self.tables = nn.ModuleList(
-            TextureTable(config.table_cells[n], config.table_features) for n in levels
-        )
+        self.tables = nn.ModuleList(TextureTable(config.table_cells[n], config.table_features) for n in levels)
         self.slices = nn.Conv2d(config.channels, config.slice_features * len(levels), 1)
         self.gates = nn.ModuleList(LevelGate(width, config.gate_units) for _ in levels[:-1])
         self.around = nn.Conv2d(config.channels, width * len(levels), 3, padding=1)
@@ -74,7 +72,7 @@ class VrInr(nn.Module):
         columns = self.query.basis.blocks(width, 0, size[1], 0, width.source)
         residual = self.residual(self.code(features), rows, columns, residual_gain(height, width))
         base = enlarge(clip, size, self.base)
-        return base + residual.unflatten(0, clip.shape[:2])
+        return base + residual.reshape(base.shape)
 
 
 def residual_gain(height: Axis, width: Axis) -> float:

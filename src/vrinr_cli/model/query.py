@@ -31,18 +31,19 @@ class PositionBasis(nn.Module):
         super().__init__()
         self.count = count
         self.scales = scales
-        self.mix = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, count * count))
-        nn.init.zeros_(self.mix[2].weight)
-        nn.init.zeros_(self.mix[2].bias)
+        last = nn.Linear(16, count * count)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.mix = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), last)
 
     def forward(self, offset: Tensor, scale: float) -> Tensor:
         """Offsets in LR pixels in [-1, 1], any shape -> (..., K)."""
-        weight = self.mix[0].weight
+        weight = next(self.parameters())
         orders = torch.arange(self.count, device=weight.device, dtype=weight.dtype)
         angle = (offset.to(weight)[..., None] + 1) * (math.pi / 2) * orders
         low, high = self.scales
         inverse = weight.new_tensor([1 / min(max(scale, low), high)])
-        mixed = self.mix(inverse).reshape(self.count, self.count)
+        mixed: Tensor = self.mix(inverse).reshape(self.count, self.count)
         cosines = torch.cos(angle)
         basis: Tensor = cosines + cosines @ mixed
         return basis
@@ -66,13 +67,14 @@ class PositionBasis(nn.Module):
             raise ValueError(f"target [{start}, {stop}) reaches [{first}, {last}), only [{low}, {high}) is there")
         positions = axis.positions(start, stop)
         floor = positions.floor()
-        weight = self.mix[0].weight
+        weight = next(self.parameters())
         matrix = weight.new_zeros(stop - start, last - first, self.count)
         for tap in (0, 1):
             pixel = floor + tap
             offset = positions - pixel  # in (-1, 1)
             hat = (1 - offset.abs()).to(weight)
-            entry = hat[:, None] * self(offset, axis.scale)  # (n, K)
+            basis: Tensor = self(offset, axis.scale)
+            entry = hat[:, None] * basis  # (n, K)
             column = (pixel.clamp(0, axis.source - 1).long() - first).to(weight.device)
             chosen = column[:, None, None].expand(-1, 1, self.count)
             matrix = matrix.scatter_add(1, chosen, entry[:, None, :])
@@ -113,28 +115,31 @@ class Query(nn.Module):
         Returns:
             (N, 3, H, W), zero for a zero-initialised color decoder.
         """
+        tiles = [self._row_block(code[:, :, block.low : block.high], block.matrix, columns) for block in rows]
+        return torch.cat(tiles, dim=2) if len(tiles) > 1 else tiles[0]
+
+    def _row_block(self, code: Tensor, matrix: Tensor, columns: list[AxisBlock]) -> Tensor:
+        """Some target rows, (n, cells K) times the LR rows that they reach -> (N, 3, n, W)."""
         k, units = self.basis.count, self.units
         spread = self.spread(code)  # (N, K K r, h, w): K of rows, K of columns, r units
         count, _, height, width = spread.shape
         spread = spread.reshape(count, k, k, units, height, width).permute(0, 4, 1, 5, 2, 3)
-        spread = spread.reshape(count, height, k, width * k * units)
-        tall = [_apply(block, spread) for block in rows]
-        stretched = torch.cat(tall, dim=1) if len(tall) > 1 else tall[0]  # (N, H, w K r)
-        target_rows = stretched.shape[1]
-        stretched = stretched.reshape(count, target_rows, width, k, units).permute(0, 2, 3, 1, 4)
-        stretched = stretched.reshape(count, width, k, target_rows * units)
-        colors = [self._decode(_apply(block, stretched), target_rows) for block in columns]
-        color = torch.cat(colors, dim=1) if len(colors) > 1 else colors[0]  # (N, W, H, 3)
+        tall = _matmul(matrix, spread.reshape(count, height * k, width * k * units))  # (N, n, w K r)
+        tall = tall.reshape(count, -1, width, k, units).permute(0, 2, 3, 1, 4)
+        tall = tall.reshape(count, width, k, -1)  # (N, w, K, n r)
+        colors = [
+            self._decode(_matmul(block.matrix, tall[:, block.low : block.high].flatten(1, 2)), matrix.shape[0])
+            for block in columns
+        ]
+        color = torch.cat(colors, dim=1) if len(colors) > 1 else colors[0]  # (N, W, n, 3)
         return color.permute(0, 3, 2, 1)
 
     def _decode(self, linear: Tensor, rows: int) -> Tensor:
-        """Pre-activations (N, W, H r) -> residual colors (N, W, H, 3)."""
-        hidden = functional.relu(linear.unflatten(2, (rows, self.units)) + self.bias.to(linear.dtype))
+        """Pre-activations (N, W, n r) -> residual colors (N, W, n, 3)."""
+        hidden = functional.relu(linear.reshape(*linear.shape[:2], rows, self.units) + self.bias.to(linear.dtype))
         color: Tensor = self.color(hidden)
         return color
 
 
-def _apply(block: AxisBlock, crop: Tensor) -> Tensor:
-    """(N, cells, K, L) -> (N, n, L)."""
-    part = crop[:, block.low : block.high].flatten(1, 2)
-    return torch.matmul(block.matrix.to(part.dtype), part)
+def _matmul(matrix: Tensor, values: Tensor) -> Tensor:
+    return torch.matmul(matrix.to(values.dtype), values)

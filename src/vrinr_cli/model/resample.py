@@ -1,12 +1,13 @@
 """Where target pixels lie on the source grid, and the bicubic base.
 
 One axis at a time: with scale = target / source, the centre of target pixel X lies at
-u = (X + 0.5) / scale - 0.5 in source pixels. Both the base (paper, "Resize") and the continuous query are
+u = (X + 0.5) / scale - 0.5 (+ offset) in source pixels. Both the base (paper, "Resize") and the continuous query are
 separable and linear in the source, so each is one small matrix per axis and tile. Beyond the border the
 outermost source pixel is repeated.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
 from torch import Tensor
@@ -17,22 +18,34 @@ class Axis:
     """One axis of a resize, in pixels."""
 
     source: int
+    """Length of the source."""
     target: int
+    """Length of the target."""
+    ratio: Fraction | None = None
+    """Target pixels per source pixel; None is target / source. Chroma of odd sizes has another."""
+    offset: float = 0.0
+    """Added to every position, in source pixels: where chroma samples lie."""
+
+    @property
+    def exact_scale(self) -> Fraction:
+        """Target pixels per source pixel."""
+        return self.ratio if self.ratio is not None else Fraction(self.target, self.source)
 
     @property
     def scale(self) -> float:
         """Target pixels per source pixel."""
-        return self.target / self.source
+        return float(self.exact_scale)
 
     def positions(self, start: int, stop: int) -> Tensor:
-        """u of target pixels [start, stop), float64, (stop - start,)."""
+        """U of target pixels [start, stop), float64, (stop - start,)."""
+        scale = self.exact_scale
         numbers = torch.arange(start, stop, dtype=torch.float64)
-        return (numbers + 0.5) * self.source / self.target - 0.5
+        return (numbers + 0.5) * scale.denominator / scale.numerator - 0.5 + self.offset
 
     def reach(self, start: int, stop: int, margin: int) -> tuple[int, int]:
         """Source pixels [low, high) that target pixels [start, stop) read, `margin` of them on each side."""
-        first = ((2 * start + 1) * self.source - self.target) // (2 * self.target)  # floor(u)
-        last = ((2 * stop - 1) * self.source - self.target) // (2 * self.target)
+        positions = self.positions(start, stop)
+        first, last = int(positions[0].floor()), int(positions[-1].floor())
         low = min(max(first + 1 - margin, 0), self.source - 1)
         return low, max(min(last + margin + 1, self.source), low + 1)
 

@@ -28,11 +28,10 @@ def move(image: Tensor, down: int, right: int) -> Tensor:
     return moved
 
 
-class TimeMix(nn.Module):
+class TimeMix:
     """Replaces the first channels of a frame by channels of its neighbours. Has no parameters."""
 
     def __init__(self, mixed: int, shift: int) -> None:
-        super().__init__()
         self.mixed = mixed
         directions = [(shift, 0, 1), (-shift, 0, 1), (0, shift, 1), (0, -shift, 1)] if mixed >= 4 else []
         self.moves = [*directions, (0, 0, mixed - len(directions))]
@@ -42,10 +41,11 @@ class TimeMix(nn.Module):
         """The mixed channels as the frame beside sees them: (N, mixed, h, w) -> the same shape."""
         parts = neighbour.split([count for _, _, count in self.moves], dim=-3)
         return torch.cat(
-            [move(part, down, right) for part, (down, right, _) in zip(parts, self.moves, strict=True)], dim=-3
+            [move(part, down, right) for part, (down, right, _) in zip(parts, self.moves, strict=True)],
+            dim=-3,
         )
 
-    def forward(self, before: Tensor, frame: Tensor, after: Tensor) -> Tensor:
+    def __call__(self, before: Tensor, frame: Tensor, after: Tensor) -> Tensor:
         """Mix one frame with its neighbours.
 
         Args:
@@ -65,8 +65,8 @@ class TimeMix(nn.Module):
         """Mix a whole clip at once: (B * length, C, h, w), time running fastest -> the same shape."""
         if not self.mixed:
             return frames
-        past = frames[:, : self.mixed].unflatten(0, (-1, length))
-        future = frames[:, self.mixed : 2 * self.mixed].unflatten(0, (-1, length))
+        clips = frames.reshape(-1, length, *frames.shape[1:])
+        past, future = clips[:, :, : self.mixed], clips[:, :, self.mixed : 2 * self.mixed]
         before = torch.cat([past[:, :1], past[:, :-1]], dim=1).flatten(0, 1)
         after = torch.cat([future[:, 1:], future[:, -1:]], dim=1).flatten(0, 1)
         return self(before, frames, after)
@@ -79,24 +79,22 @@ class Trunk(nn.Module):
         super().__init__()
         width = config.channels
         self.stem = nn.Conv2d(3, width, 3, padding=1)
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(width, width, 3, padding=1) for _ in range(config.convolutions)
-        )
-        self.mixes = nn.ModuleList(
-            TimeMix(config.mixed_channels, config.shift_of(n)) for n in range(config.convolutions)
-        )
-        self.scale_units = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 2 * width))
+        convolutions = [nn.Conv2d(width, width, 3, padding=1) for _ in range(config.convolutions)]
+        self.mixes = [TimeMix(config.mixed_channels, config.shift_of(n)) for n in range(config.convolutions)]
+        last = nn.Linear(16, 2 * width)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.scale_units = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), last)
         self.steps = [("open" if n % 2 == 0 else "close") for n in range(2 * config.residual_blocks)] + ["last"]
         for n, step in enumerate(self.steps):
             if step == "close":
-                nn.init.zeros_(self.convolutions[n].weight)  # each residual pair starts as the identity
-                nn.init.zeros_(self.convolutions[n].bias)
-        nn.init.zeros_(self.scale_units[2].weight)
-        nn.init.zeros_(self.scale_units[2].bias)
+                nn.init.zeros_(convolutions[n].weight)  # each residual pair starts as the identity
+                nn.init.zeros_(torch.as_tensor(convolutions[n].bias))
+        self.convolutions = nn.ModuleList(convolutions)
 
     def opened(self, frames: Tensor) -> Tensor:
         """Stem: RGB (N, 3, h, w) in [0, 1] -> (N, C, h, w)."""
-        features: Tensor = self.stem(frames - 0.5)
+        features: Tensor = self.stem((frames - 0.5).to(self.stem.weight.dtype))
         return features
 
     def convolve(self, number: int, mixed: Tensor, entered: Tensor, scale: Tensor) -> Tensor:
@@ -113,8 +111,12 @@ class Trunk(nn.Module):
             return functional.relu(out)
         if self.steps[number] == "close":
             return entered + out
-        gain, offset = self.scale_units(scale).to(out.dtype)[:, None, None].chunk(2)
+        gain, offset = self._modulation(scale).to(out.dtype)[:, None, None].chunk(2)
         return functional.relu(out * (1 + gain) + offset)
+
+    def _modulation(self, scale: Tensor) -> Tensor:
+        units: Tensor = self.scale_units(scale.to(self.stem.weight.dtype))
+        return units
 
     def forward(self, clip: Tensor, scale: Tensor) -> Tensor:
         """All frames of a clip: (B, T, 3, h, w), (2,) -> (B, T, C, h, w)."""
@@ -125,7 +127,7 @@ class Trunk(nn.Module):
             if self.steps[number] == "open":
                 entered = features
             features = self.convolve(number, mix.clip(features, length), entered, scale)
-        return features.unflatten(0, (-1, length))
+        return features.reshape(-1, length, *features.shape[1:])
 
 
 class TrunkStream:
@@ -184,13 +186,13 @@ class _Delay:
         self.waiting: tuple[Tensor, Tensor] | None = None
         self.past: Tensor | None = None
 
-    def mix(self, mix: nn.Module, after: Tensor) -> Tensor:
+    def mix(self, mix: TimeMix, after: Tensor) -> Tensor:
         """Mix the waiting frame with what came before it and with `after`; remember it as the past."""
         if self.waiting is None:
             raise RuntimeError("no frame is waiting")
         frame = self.waiting[0]
         count = mix.mixed
         before = self.past if self.past is not None else frame[:, :count]
-        mixed: Tensor = mix(before, frame, after[:, count : 2 * count])
+        mixed = mix(before, frame, after[:, count : 2 * count])
         self.past = frame[:, :count].clone()
         return mixed

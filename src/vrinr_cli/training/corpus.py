@@ -28,9 +28,7 @@ class Corpus:
     @classmethod
     def from_arrays(cls, arrays: Sequence[Pixels]) -> "Corpus":
         """Sort arrays (T, H, W, 3) into clips and stills by their length."""
-        return cls(
-            tuple(a for a in arrays if a.shape[0] > 1), tuple(a for a in arrays if a.shape[0] == 1)
-        )
+        return cls(tuple(a for a in arrays if a.shape[0] > 1), tuple(a for a in arrays if a.shape[0] == 1))
 
     def window(
         self, rng: np.random.Generator, *, frames: int, size: tuple[int, int], scale: float, clip_share: float
@@ -64,7 +62,7 @@ class Corpus:
 
 
 def _holds(array: Pixels, size: tuple[int, int]) -> bool:
-    return array.shape[1] >= size[0] and array.shape[2] >= size[1]
+    return bool(array.shape[1] >= size[0] and array.shape[2] >= size[1])
 
 
 def _from_clip(rng: np.random.Generator, clip: Pixels, frames: int, size: tuple[int, int]) -> Pixels:
@@ -74,16 +72,14 @@ def _from_clip(rng: np.random.Generator, clip: Pixels, frames: int, size: tuple[
     return clip[first : first + frames, top : top + size[0], left : left + size[1]]
 
 
-def _from_still(
-    rng: np.random.Generator, still: Pixels, frames: int, size: tuple[int, int], scale: float
-) -> Pixels:
+def _from_still(rng: np.random.Generator, still: Pixels, frames: int, size: tuple[int, int], scale: float) -> Pixels:
     """Pan over a still by whole HR pixels: no interpolation blur, and every sub-pixel phase at LR."""
     tops = _walk(rng, frames, still.shape[1] - size[0], scale)
     lefts = _walk(rng, frames, still.shape[2] - size[1], scale)
     picture = still[0]
-    return np.stack([
-        picture[top : top + size[0], left : left + size[1]] for top, left in zip(tops, lefts, strict=True)
-    ])
+    return np.stack(
+        [picture[top : top + size[0], left : left + size[1]] for top, left in zip(tops, lefts, strict=True)]
+    )
 
 
 def _walk(rng: np.random.Generator, frames: int, room: int, scale: float) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ def bicubic_downscale(clip: Tensor, size: tuple[int, int]) -> Tensor:
         return quantize(clip)
     flat = clip.flatten(0, 1)
     small = functional.interpolate(flat, size=size, mode="bicubic", align_corners=False, antialias=True)
-    return quantize(small).unflatten(0, clip.shape[:2])
+    return quantize(small).reshape(*clip.shape[:3], *size)
 
 
 def to_unit(clip: Tensor) -> Tensor:

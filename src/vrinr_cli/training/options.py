@@ -73,3 +73,5 @@ class TrainRequest:
     """The checkpoint, .safetensors; the state to resume from stands beside it as .NAME.state."""
     validation: Path | None = None
     """Folder with clips that are never trained on."""
+    weights: Path | None = None
+    """Checkpoint to start from; None starts from random weights."""

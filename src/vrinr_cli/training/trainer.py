@@ -75,7 +75,7 @@ class Trainer:
             torch.set_num_threads(options.threads)
         model = start_from or checkpoint.initial(config, options.seed)
         model.requires_grad_(True)
-        self.model = model.to(self.device, memory_format=torch.channels_last).train()
+        self.model = model.to(self.device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.mean = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=options.rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
@@ -112,9 +112,7 @@ class Trainer:
             losses.append(self.train_step())
             self.seconds = resumed + time.monotonic() - started
             if not math.isfinite(losses[-1]):
-                raise EngineError(
-                    f"the loss is {losses[-1]} at step {self.step}", hint="resume with a lower --rate"
-                )
+                raise EngineError(f"the loss is {losses[-1]} at step {self.step}", hint="resume with a lower --rate")
             if self.step % every == 0:
                 report(self._progress(losses))
                 losses.clear()
@@ -249,7 +247,15 @@ class Trainer:
 
     def _identity(self) -> str:
         """What must be equal for a state to be resumed: all but how the run is carried out."""
-        carried_out = {"threads", "checkpoint_minutes", "validate_minutes", "minutes", "steps", "precision", "device"}
+        carried_out = {
+            "threads",
+            "checkpoint_minutes",
+            "validate_minutes",
+            "minutes",
+            "steps",
+            "precision",
+            "device",
+        }
         options = {k: v for k, v in to_plain(self.options).items() if k not in carried_out}
         return json.dumps({"config": to_plain(self.model.config), "options": options}, sort_keys=True)
 
@@ -316,6 +322,4 @@ def check_corpus(corpus: Corpus, options: TrainOptions) -> None:
             hint="give larger pictures or a smaller --crop",
         )
     if not corpus.stills and longest < options.frames:
-        raise InputError(
-            f"the longest clip has {longest} frames, a window {options.frames}", hint="lower --frames"
-        )
+        raise InputError(f"the longest clip has {longest} frames, a window {options.frames}", hint="lower --frames")

@@ -24,7 +24,7 @@ class ClipScore:
 
     @property
     def gain(self) -> float:
-        """dB over the better of the two baselines."""
+        """DB over the better of the two baselines."""
         return self.vrinr - max(self.bicubic, self.lanczos)
 
 
@@ -73,8 +73,7 @@ def score_model(
     """Every clip at every scale, by the whole-clip path, in float32."""
 
     def restore(source: Tensor, size: tuple[int, int]) -> Tensor:
-        return model(source, size)
+        output: Tensor = model(source, size)
+        return output
 
-    return [
-        score_clip(restore, name, pixels, scale, border) for scale in scales for name, pixels in clips.items()
-    ]
+    return [score_clip(restore, name, pixels, scale, border) for scale in scales for name, pixels in clips.items()]

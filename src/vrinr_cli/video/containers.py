@@ -58,8 +58,26 @@ _MKV_SUBTITLES = {"ass", "dvb_subtitle", "dvd_subtitle", "hdmv_pgs_subtitle", "h
     "webvtt",
 }
 _TEXT_SUBTITLES = frozenset(
-    "ass eia_608 jacosub microdvd mov_text mpl2 pjs realtext sami ssa stl subrip subviewer subviewer1 text "
-    "ttml vplayer webvtt".split()
+    [
+        "ass",
+        "eia_608",
+        "jacosub",
+        "microdvd",
+        "mov_text",
+        "mpl2",
+        "pjs",
+        "realtext",
+        "sami",
+        "ssa",
+        "stl",
+        "subrip",
+        "subviewer",
+        "subviewer1",
+        "text",
+        "ttml",
+        "vplayer",
+        "webvtt",
+    ]
 )
 _MP4_VIDEO = frozenset({"av1", "h264", "hevc", "mpeg2video", "mpeg4", "vp9"})
 
@@ -151,9 +169,7 @@ def container_for(path: Path) -> Container:
     return CONTAINERS[ending]
 
 
-def plan_streams(
-    info: SourceInfo, container: Container, *, audio: AudioChoice = "auto"
-) -> tuple[StreamAction, ...]:
+def plan_streams(info: SourceInfo, container: Container, *, audio: AudioChoice = "auto") -> tuple[StreamAction, ...]:
     """What becomes of each stream but the restored one, in the source's order.
 
     Raises:
@@ -173,7 +189,7 @@ def describe(stream: StreamInfo | StreamAction) -> str:
     return f"{kind} stream {stream.index} ({printable(stream.codec)}){title}"
 
 
-def _plan_stream(
+def _plan_stream(  # noqa: PLR0911 - one return a kind of stream
     stream: StreamInfo, info: SourceInfo, container: Container, audio: AudioChoice
 ) -> StreamAction:
     if stream.is_picture:
@@ -195,9 +211,7 @@ def _plan_stream(
 def _plan_audio(stream: StreamInfo, container: Container, audio: AudioChoice) -> StreamAction:
     if audio == "none":
         return StreamAction(stream.index, "audio", "drop", stream.codec)
-    is_held = stream.codec != "?" and (
-        container.audio_codecs is None or stream.codec in container.audio_codecs
-    )
+    is_held = stream.codec != "?" and (container.audio_codecs is None or stream.codec in container.audio_codecs)
     if audio == "copy" and not is_held:
         raise TargetError(
             f"{container.name} does not hold {describe(stream)} as it is",

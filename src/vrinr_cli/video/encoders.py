@@ -22,14 +22,15 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from vrinr_cli.errors import OptionError, TargetError
-from vrinr_cli.frame import ChromaSite, ColorSpec, Family, Matrix, PlaneFormat, Range
+from vrinr_cli.frame import ChromaSite, ColorSpec, Family, Frame, Matrix, Plane, PlaneFormat, Range
 from vrinr_cli.video.containers import Container
 from vrinr_cli.video.files import cause_of, printable
-from vrinr_cli.video.info import SourceInfo
+from vrinr_cli.video.info import SourceInfo, Timeline
 from vrinr_cli.video.pixels import plane_format, to_av_frame
 
-_X26_PRESETS = tuple(
-    "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split()
+_X26_PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
 )
 _SITE_NAMES = {
     ChromaSite.LEFT: "left",
@@ -66,6 +67,12 @@ class _Encoder:
     parameter_option: str = ""
     """Option that holds the encoder library's own parameters, as k=v:k=v."""
     parameters: str = ""
+    display_parameter: str = ""
+    """Library parameter for HDR10's mastering display; empty: cannot be told."""
+    display_units: tuple[int | None, int | None] = (50_000, 10_000)
+    """Units of chromaticity and of luminance in it, per 1 and per cd/m2; None is decimals."""
+    light_parameter: str = ""
+    """Library parameter for HDR10's light levels."""
     thread_parameter: str = ""
     """Library parameter that bounds the threads; empty: FFmpeg's own thread count does."""
 
@@ -80,6 +87,8 @@ ENCODERS: Mapping[str, _Encoder] = {
         max_depth=10,
         options={"threads": "4"},  # the bytes depend on it
         parameter_option="x264-params",
+        display_parameter="mastering-display",
+        light_parameter="cll",
     ),
     "h265": _Encoder(
         "libx265",
@@ -92,6 +101,8 @@ ENCODERS: Mapping[str, _Encoder] = {
         parameter_option="x265-params",
         # no text about threads in the headers, which must be equal in all chunks
         parameters="log-level=none:info=0:open-gop=0:frame-threads=2",
+        display_parameter="master-display",
+        light_parameter="max-cll",
         thread_parameter="pools",
     ),
     "av1": _Encoder(
@@ -104,6 +115,9 @@ ENCODERS: Mapping[str, _Encoder] = {
         max_rate=240,
         least_side=16,
         parameter_option="svtav1-params",
+        display_parameter="mastering-display",
+        display_units=(None, None),
+        light_parameter="content-light",
         thread_parameter="lp",
     ),
     "vp9": _Encoder(
@@ -119,7 +133,7 @@ ENCODERS: Mapping[str, _Encoder] = {
         "ffv1",
         takes_bitrate=False,
         max_depth=16,
-        options={"level": "3", "slicecrc": "1", "g": "1"},
+        options={"level": "3", "slices": "4", "slicecrc": "1", "g": "1"},
     ),
     "prores": _Encoder("prores_ks", takes_bitrate=False, max_depth=10, options={"vendor": "apl0"}),
 }
@@ -225,7 +239,7 @@ def choose_video_target(
         time_base=info.timeline.time_base,
         nominal_rate=_nominal_rate(info, encoder.max_rate),
         bit_rate=request.bitrate,
-        options=_options(request, encoder, planes, size),
+        options=_options(request, encoder, planes, info),
         codec_tag=_codec_tag(codec, planes) if container.has_codec_tags else "",
     )
     if request.options:
@@ -246,10 +260,8 @@ def check_opens(target: VideoTarget, *, threads: int = 1) -> None:
             f"{target.encoder} does not encode {width}x{height}",
             hint=f"{least}x{least} is its least, choose another --codec or a larger --scale",
         )
-    gray = 1 << (target.format.depth - 1)
-    kind = np.uint8 if target.format.depth == 8 else np.uint16
-    sizes = (target.format.plane_size(target.coded_size, n) for n in range(target.format.planes))
-    frame = to_av_frame(tuple(np.full(size, gray, kind) for size in sizes), target.format)
+    middle = gray_frame(target, Timeline((0,), (1,), target.time_base))
+    frame = to_av_frame(repeat_edges(middle.planes, target), target.format)
     frame.pts, frame.time_base = 0, target.time_base
     try:
         context = av.Codec(target.encoder, "w").create("video")
@@ -261,9 +273,28 @@ def check_opens(target: VideoTarget, *, threads: int = 1) -> None:
             hint="choose another --codec, --pix-fmt or a smaller size",
         ) from error
     if len(packets) != 1:
-        raise TargetError(
-            f"{target.encoder} made {len(packets)} packets of one frame", hint="choose another --codec"
-        )
+        raise TargetError(f"{target.encoder} made {len(packets)} packets of one frame", hint="choose another --codec")
+
+
+def gray_frame(target: VideoTarget, timeline: Timeline) -> Frame:
+    """A gray picture as the target takes them, at the first time of a timeline."""
+    kind = target.format
+    sizes = [kind.plane_size(target.size, plane) for plane in range(kind.planes)]
+    gray = 1 << (kind.depth - 1)
+    planes: list[Plane]
+    if kind.depth == 8:
+        planes = [np.full(size, gray, np.uint8) for size in sizes]
+    else:
+        planes = [np.full(size, gray, np.uint16) for size in sizes]
+    return Frame(0, tuple(planes), kind, target.color, timeline.pts[0], timeline.durations[0], timeline.time_base)
+
+
+def repeat_edges(planes: tuple[Plane, ...], target: VideoTarget) -> tuple[Plane, ...]:
+    """Planes of `target.size` with their last row and column repeated up to `target.coded_size`."""
+    if target.size == target.coded_size:
+        return planes
+    sizes = (target.format.plane_size(target.coded_size, plane) for plane in range(len(planes)))
+    return tuple(_repeated(plane, size) for plane, size in zip(planes, sizes, strict=True))
 
 
 def set_up_encoder(encoder: VideoCodecContext | VideoStream, target: VideoTarget, *, threads: int) -> None:
@@ -285,9 +316,7 @@ def set_up_encoder(encoder: VideoCodecContext | VideoStream, target: VideoTarget
         context.bit_rate = target.bit_rate
     tag_color(context, target.color)
     context.thread_count = threads
-    context.options = _bounded(target, threads) | {
-        "chroma_sample_location": _SITE_NAMES[target.color.chroma_site]
-    }
+    context.options = _bounded(target, threads) | {"chroma_sample_location": _SITE_NAMES[target.color.chroma_site]}
 
 
 def tag_color(tagged: VideoCodecContext | av.VideoFrame, color: ColorSpec) -> None:
@@ -309,9 +338,7 @@ def as_encoded(frame: av.VideoFrame, target: VideoTarget) -> av.VideoFrame:
     return packed
 
 
-def _default_codec(
-    request: EncoderRequest, info: SourceInfo, size: tuple[int, int], container: Container
-) -> str:
+def _default_codec(request: EncoderRequest, info: SourceInfo, size: tuple[int, int], container: Container) -> str:
     depth = plane_format(request.pix_fmt).depth if request.pix_fmt else info.format.depth
     if "h264" not in container.video_codecs:
         return "av1" if depth > 8 else "vp9"
@@ -334,7 +361,7 @@ def _encodable(encoder: _Encoder) -> dict[str, PlaneFormat]:
         is_plain = not name.startswith(("yuva", "gbra", "ya", "rgba", "bgra", "yuvj")) and "f16" not in name
         if is_plain and "f32" not in name:
             planes = plane_format(name)
-            if planes.name == name or name == "bgr0":
+            if name in (planes.name, "bgr0"):
                 formats[name] = planes
     return formats
 
@@ -346,9 +373,7 @@ def _asked_pix_fmt(name: str, encoder: _Encoder) -> str:
     for packed, planes in known.items():  # gbrp for ffv1, which wants the same as bgr0
         if planes.name == name:
             return packed
-    raise OptionError(
-        f"{encoder.name} does not encode the pixel format {printable(name)}", hint=_choose(known)
-    )
+    raise OptionError(f"{encoder.name} does not encode the pixel format {printable(name)}", hint=_choose(known))
 
 
 def _pix_fmt(codec: str, source: PlaneFormat) -> str:
@@ -366,9 +391,7 @@ def _pix_fmt(codec: str, source: PlaneFormat) -> str:
     return depths[min(enough) if enough else max(depths)]
 
 
-def _wanted_planes(
-    codec: str, source: PlaneFormat, known: Mapping[str, PlaneFormat]
-) -> tuple[Family, tuple[int, int]]:
+def _wanted_planes(codec: str, source: PlaneFormat, known: Mapping[str, PlaneFormat]) -> tuple[Family, tuple[int, int]]:
     """Family and (log2 chroma height, log2 chroma width) to encode."""
     families = {planes.family for planes in known.values()}
     if source.family is Family.RGB:
@@ -426,22 +449,42 @@ def _nominal_rate(info: SourceInfo, most: int) -> Fraction:
     return min(max(rate, Fraction(1, 10)), Fraction(most)).limit_denominator(1001)
 
 
-def _options(
-    request: EncoderRequest, encoder: _Encoder, planes: PlaneFormat, size: tuple[int, int]
-) -> dict[str, str]:
+def _options(request: EncoderRequest, encoder: _Encoder, planes: PlaneFormat, info: SourceInfo) -> dict[str, str]:
     options = dict(encoder.options)
     options |= _quality_options(request, encoder)
     options |= _preset_options(request, encoder)
-    if encoder.name == "ffv1":
-        options["slices"] = "16" if min(size) >= 256 else "4"
     if encoder.name == "prores_ks":
         options["profile"] = "hq" if planes.log2_chroma_width else "4444"
     asked = dict(request.options)
-    if encoder.parameters:
-        ours = encoder.parameters
+    ours = ":".join(text for text in (encoder.parameters, _light_parameters(encoder, info)) if text)
+    if ours:
         theirs = asked.get(encoder.parameter_option)
         asked[encoder.parameter_option] = f"{ours}:{theirs}" if theirs else ours
     return options | asked
+
+
+def _light_parameters(encoder: _Encoder, info: SourceInfo) -> str:
+    """HDR10's static metadata (SMPTE ST 2086 and CTA-861.3) as the encoder library writes it."""
+    parameters = []
+    if encoder.display_parameter and info.mastering_display:
+        chroma, luminance = encoder.display_units
+        points = [f"({_units(x, chroma)},{_units(y, chroma)})" for x, y in _pairs(info.mastering_display[:8])]
+        red, green, blue, white = points
+        least, most = (_units(value, luminance) for value in info.mastering_display[8:])
+        parameters.append(f"{encoder.display_parameter}=G{green}B{blue}R{red}WP{white}L({most},{least})")
+    if encoder.light_parameter and info.content_light:
+        sample, average = info.content_light
+        parameters.append(f"{encoder.light_parameter}={sample},{average}")
+    return ":".join(parameters)
+
+
+def _pairs(numbers: tuple[Fraction, ...]) -> list[tuple[Fraction, Fraction]]:
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _units(value: Fraction, per_one: int | None) -> str:
+    """A quantity in the encoder's units: whole ones, or None for decimals."""
+    return f"{float(value):.5f}" if per_one is None else str(round(value * per_one))
 
 
 def _quality_options(request: EncoderRequest, encoder: _Encoder) -> dict[str, str]:
@@ -556,3 +599,10 @@ def _notes(target: VideoTarget, info: SourceInfo) -> tuple[str, ...]:
 
 def _choose(names: Mapping[str, object] | tuple[str, ...] | list[str]) -> str:
     return f"choose {', '.join(names)}"
+
+
+def _repeated(plane: Plane, size: tuple[int, int]) -> Plane:
+    rows = np.minimum(np.arange(size[0]), plane.shape[0] - 1)
+    columns = np.minimum(np.arange(size[1]), plane.shape[1] - 1)
+    padded: Plane = plane[rows][:, columns]
+    return padded

@@ -17,9 +17,7 @@ def open_written(path: Path) -> InputContainer:
 
 def open_target(path: Path, muxer: str, options: dict[str, str] | None = None) -> OutputContainer:
     """A new file for FFmpeg's muxer of this name; an existing one is emptied when its header is written."""
-    return av.open(
-        file_url(path), mode="w", format=muxer, container_options=options or {}, metadata_errors="replace"
-    )
+    return av.open(file_url(path), mode="w", format=muxer, container_options=options or {}, metadata_errors="replace")
 
 
 def file_url(path: Path) -> str:

@@ -74,9 +74,15 @@ class SourceInfo:
     timeline: Timeline
     keyframes: tuple[int, ...]
     """Frame indices at which decoding can start; always holds 0."""
+    decoder_pts: tuple[int | None, ...] | None
+    """What the decoder calls the frames, where that is not `timeline.pts` (AVI with B-frames, raw streams)."""
     streams: tuple[StreamInfo, ...]
     chapters: int
     metadata: dict[str, str]
+    mastering_display: tuple[Fraction, ...] | None = None
+    """HDR10's mastering display: x, y of red, green, blue and white, then least and most luminance in cd/m2."""
+    content_light: tuple[int, int] | None = None
+    """HDR10's greatest light level of a sample and of a frame's average, in cd/m2."""
     notes: tuple[str, ...] = ()
     """One line each: what a user should know (interlaced, guessed color, dropped Dolby Vision ...)."""
 

@@ -120,9 +120,7 @@ def _stored_format(name: str) -> av.VideoFormat:
 
 
 def _unreadable(name: str) -> InputError:
-    return InputError(
-        f"pixel format {name} cannot be read", hint="convert the file to a format such as yuv420p"
-    )
+    return InputError(f"pixel format {name} cannot be read", hint="convert the file to a format such as yuv420p")
 
 
 def _depth(stored: av.VideoFormat) -> int:

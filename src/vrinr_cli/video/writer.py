@@ -13,13 +13,12 @@ from types import TracebackType
 from typing import Self
 
 import av
-import numpy as np
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from vrinr_cli.errors import EncodeError
-from vrinr_cli.frame import Frame, Plane
-from vrinr_cli.video.encoders import VideoTarget, as_encoded, set_up_encoder
+from vrinr_cli.frame import Frame
+from vrinr_cli.video.encoders import VideoTarget, as_encoded, repeat_edges, set_up_encoder
 from vrinr_cli.video.files import cause_of, open_target, printable, sync_file, sync_folder
 from vrinr_cli.video.pixels import to_av_frame
 
@@ -98,7 +97,7 @@ class ChunkWriter:
         self._numbers[frame.pts] = len(self._pts)
         self._pts.append(frame.pts)
         self._durations.append(frame.duration)
-        picture = to_av_frame(self._padded(frame.planes), self._target.format)
+        picture = to_av_frame(repeat_edges(frame.planes, self._target), self._target.format)
         picture.pts, picture.time_base = frame.pts, frame.time_base
         self._encode(as_encoded(picture, self._target))
 
@@ -109,8 +108,6 @@ class ChunkWriter:
             EncodeError: the encoder or the disk fails, or there were no frames; nothing is left behind.
         """
         try:
-            if not self._pts:
-                raise EncodeError(f"{printable(self._path.name)}: a chunk without frames", hint="report this")
             self._encode(None)
             self._check_order()
             headers = self._stream.codec_context.extradata or b""
@@ -160,15 +157,13 @@ class ChunkWriter:
             )
         if self._pts and frame.pts <= self._pts[-1]:
             raise EncodeError(
-                f"frame {frame.index} has time {frame.pts}, the one before {self._pts[-1]}", hint="report this"
+                f"frame {frame.index} has time {frame.pts}, the one before {self._pts[-1]}",
+                hint="report this",
             )
 
-    def _padded(self, planes: tuple[Plane, ...]) -> tuple[Plane, ...]:
-        """The planes with their last row and column repeated up to the coded size."""
-        kind, size = self._target.format, self._target.coded_size
-        return tuple(_repeat_edges(plane, kind.plane_size(size, n)) for n, plane in enumerate(planes))
-
     def _check_order(self) -> None:
+        if not self._pts:
+            raise EncodeError(f"{printable(self._path.name)}: a chunk without frames", hint="report this")
         if len(self._order) != len(self._pts):
             raise EncodeError(
                 f"{self._target.encoder} made {len(self._order)} packets of {len(self._pts)} frames",
@@ -219,10 +214,3 @@ def digest_of(path: Path) -> str:
     """sha256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _repeat_edges(plane: Plane, size: tuple[int, int]) -> Plane:
-    rows, columns = plane.shape
-    if (rows, columns) == size:
-        return plane
-    return np.pad(plane, ((0, size[0] - rows), (0, size[1] - columns)), mode="edge")

@@ -1,0 +1,50 @@
+"""The `vrinr` command: its subcommands and what every one of them shares."""
+
+from typing import Annotated
+
+import typer
+
+from vrinr_cli import __version__
+from vrinr_cli.cli import show
+from vrinr_cli.cli.info import info
+from vrinr_cli.cli.train import train
+from vrinr_cli.cli.upscale import upscale
+
+EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong use (told before the first frame), 130 interrupted."
+
+app = typer.Typer(
+    name="vrinr",
+    help="Make video larger and cleaner at any scale, with the VR-INR network.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=EPILOG, no_args_is_help=True)(upscale)
+app.command(epilog=EPILOG, no_args_is_help=True)(train)
+app.command(epilog=EPILOG)(info)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"vrinr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Make video larger and cleaner at any scale, with the VR-INR network."""
+    show.set_debug(debug)
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    show.replace_what_cannot_be_written()
+    app()

@@ -1,0 +1,55 @@
+"""Options as people type them: sizes in memory, bit rates, k=v pairs."""
+
+import re
+from fractions import Fraction
+
+from vrinr_cli.errors import OptionError
+from vrinr_cli.jobs.times import parse_time
+
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
+_BINARY = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def bits_per_second(text: str | None) -> int | None:
+    """Bits a second from "800k", "2.5M" or "1200000".
+
+    Raises:
+        OptionError: not a rate.
+    """
+    return None if text is None else _with_unit(text, _UNITS, "bitrate", "write bits a second, such as 2.5M or 800k")
+
+
+def memory_bytes(text: str | None) -> int | None:
+    """Bytes from "4G" or "512M".
+
+    Raises:
+        OptionError: not an amount.
+    """
+    return None if text is None else _with_unit(text, _BINARY, "memory", "write bytes, such as 4G or 512M")
+
+
+def time(text: str | None) -> Fraction | None:
+    """Seconds; see `parse_time`."""
+    return None if text is None else parse_time(text)
+
+
+def key_values(texts: list[str]) -> tuple[tuple[str, str], ...]:
+    """Pairs from items such as "tune=film".
+
+    Raises:
+        OptionError: no `=` in an item.
+    """
+    pairs = []
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise OptionError(f"encoder option is {text!r}", hint="write NAME=VALUE, such as tune=film")
+        pairs.append((key, value))
+    return tuple(pairs)
+
+
+def _with_unit(text: str, units: dict[str, int], name: str, hint: str) -> int:
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([kmg]?)i?b?", text.strip().lower())
+    if not match:
+        raise OptionError(f"{name} is {text!r}", hint=hint)
+    return int(float(match[1]) * units[match[2]])

@@ -1,0 +1,84 @@
+"""Words on stderr: errors in one line with their exit code, progress on a terminal, plain lines elsewhere."""
+
+import contextlib
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, TextIO
+
+import typer
+
+from vrinr_cli.errors import InterruptedJobError, VrinrError
+
+_settings = {"debug": False}
+
+
+def set_debug(on: bool) -> None:
+    """Whether errors show their traceback."""
+    _settings["debug"] = on
+
+
+def replace_what_cannot_be_written() -> None:
+    """A terminal that lacks a character never ends a job: it is shown as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: str, *, stream: TextIO | None = None) -> None:
+    """One plain line on stderr; a closed stderr is ignored."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(printable(text), file=stream or sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    r"""The text with each control character as \xNN, so that names cannot act on a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+@contextlib.contextmanager
+def shown_errors(*, as_json: bool = False, resumable: bool = False) -> Iterator[None]:
+    """Turn an error into one line and its exit code, and Ctrl-C or SIGTERM into exit code 130."""
+    try:
+        with _terminated_like_interrupted():
+            yield
+    except VrinrError as error:
+        _fail(error, as_json=as_json)
+    except KeyboardInterrupt:
+        hint = "the same command goes on where it stopped" if resumable else "nothing was written"
+        _fail(InterruptedJobError("stopped", hint=hint), as_json=as_json)
+    except BrokenPipeError:
+        raise typer.Exit(1) from None
+
+
+def _fail(error: VrinrError, *, as_json: bool) -> None:
+    if _settings["debug"]:
+        traceback.print_exc()
+    if as_json:
+        print_json({"event": "error", "message": str(error), "hint": error.hint, "code": error.exit_code})
+    say(f"vrinr: error: {error}; {error.hint}")
+    raise typer.Exit(error.exit_code)
+
+
+def print_json(record: dict[str, Any]) -> None:
+    """One object, one line, on stdout."""
+    print(json.dumps({"schema": 1, **record}), flush=True)
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    def interrupt(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread: whoever called us handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,71 @@
+"""`vrinr train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vrinr_cli.cli.show import say, shown_errors
+from vrinr_cli.training.options import TrainOptions, TrainRequest
+
+DEFAULTS = TrainOptions(steps=1)
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="Folder with clips and stills, searched with its subfolders.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write, .safetensors.")],
+    steps: Annotated[int | None, typer.Option(help="Length in steps.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Length in minutes.")] = None,
+    validation: Annotated[Path | None, typer.Option(help="Folder with clips to score, never trained on.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Checkpoint to start from. Default: random")] = None,
+    scales: Annotated[str, typer.Option(help="mixed (x1.1 to x8) or x4 (the paper's).")] = DEFAULTS.scales,
+    seed: Annotated[int, typer.Option(help="Decides initial weights and every crop.")] = DEFAULTS.seed,
+    batch: Annotated[int, typer.Option(help="Clips a step.")] = DEFAULTS.batch,
+    frames: Annotated[int, typer.Option(help="Frames a clip.")] = DEFAULTS.frames,
+    crop: Annotated[int, typer.Option(help="Side of a window in LR pixels.")] = DEFAULTS.crop,
+    rate: Annotated[float, typer.Option(help="Peak learning rate.")] = DEFAULTS.rate,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = DEFAULTS.device,
+    precision: Annotated[str, typer.Option(help="auto fp32 bf16")] = DEFAULTS.precision,
+    threads: Annotated[int, typer.Option(help="CPU threads. Default: one a core")] = DEFAULTS.threads,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="How often the state is written.")
+    ] = DEFAULTS.checkpoint_minutes,
+    validate_minutes: Annotated[
+        float, typer.Option(help="How often validation clips are scored.")
+    ] = DEFAULTS.validate_minutes,
+) -> None:
+    """Train weights on a folder of DATA. The same line again continues a stopped run.
+
+    Examples:
+      vrinr train data/train -o my.safetensors --minutes 60
+
+      vrinr train data/train -o my.safetensors --steps 20000 --validation data/val --device cuda
+    """
+    with shown_errors(resumable=True):
+        options = TrainOptions(
+            steps=steps,
+            minutes=minutes,
+            seed=seed,
+            batch=batch,
+            frames=frames,
+            crop=crop,
+            rate=rate,
+            scales=scales,
+            device=device,
+            precision=precision,
+            threads=threads,
+            checkpoint_minutes=checkpoint_minutes,
+            validate_minutes=validate_minutes,
+        )
+        from vrinr_cli.training import run  # noqa: PLC0415 - torch loads here
+        from vrinr_cli.training.trainer import TrainProgress  # noqa: PLC0415
+
+        def show(progress: TrainProgress) -> None:
+            gains = "".join(f"  x{scale:g} {gain:+.2f} dB" for scale, gain in progress.gains)
+            say(
+                f"step {progress.step}  {100 * progress.share:.1f} %  loss {progress.loss:.5f}  "
+                f"rate {progress.rate:.1e}  {progress.seconds / 60:.1f} min{gains}"
+            )
+
+        run.train(TrainRequest(data, output, validation, weights), options, report=show)
+        say(f"{output} written")

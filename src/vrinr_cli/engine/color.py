@@ -1,0 +1,205 @@
+"""Planes to tensors and back, with matrix, range and chroma siting named both ways.
+
+The base is resized in the planes' own components: luma and chroma each on their own grid. Only what the network
+adds is converted from RGB. So a frame that the network leaves alone comes back as the bicubic resize of its
+planes, and at scale 1 unchanged.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vrinr_cli.engine.matrices import has_centred_chroma, rgb_to_ycbcr, ycbcr_to_rgb
+from vrinr_cli.engine.resizer import Resizer, chroma_axis, chroma_to_luma_axis
+from vrinr_cli.frame import ColorSpec, Family, Plane, PlaneFormat, Range
+from vrinr_cli.model.resample import BICUBIC, Axis, Kernel
+
+
+def code_range(depth: int, range_: Range, *, chroma: bool) -> tuple[float, float]:
+    """(zero, span): code = zero + span * value. BT.601, BT.709 and BT.2020 digital representation."""
+    top = (1 << depth) - 1
+    step = 1 << (depth - 8)
+    if range_ is Range.FULL:
+        return (float(1 << (depth - 1)) if chroma else 0.0), float(top)
+    return (128.0 * step, 224.0 * step) if chroma else (16.0 * step, 219.0 * step)
+
+
+def is_difference(format_: PlaneFormat, color: ColorSpec, plane: int) -> bool:
+    """Whether a plane holds color differences around a middle value."""
+    return format_.family is Family.YUV and plane > 0 and has_centred_chroma(color.matrix)
+
+
+def plane_range(format_: PlaneFormat, color: ColorSpec, plane: int) -> tuple[float, float]:
+    """(zero, span) of one plane. RGB is read as full range unless tagged limited."""
+    return code_range(format_.depth, color.range, chroma=is_difference(format_, color, plane))
+
+
+def to_values(plane: Plane, zero: float, span: float, device: torch.device) -> Tensor:
+    """Codes -> values, float32, (h, w): luma, R, G, B in [0, 1], chroma in [-0.5, 0.5]."""
+    wide = plane.astype(np.int32) if plane.dtype == np.uint16 else plane
+    codes = torch.from_numpy(np.ascontiguousarray(wide)).to(device)
+    return (codes.to(torch.float32) - zero) / span
+
+
+def to_codes(values: Tensor, zero: float, span: float, depth: int) -> Plane:
+    """Values -> codes: round to nearest, half to even, cut to what `depth` bits hold."""
+    codes = (values * span + zero).round_().clamp_(0, (1 << depth) - 1)
+    if depth == 8:
+        return codes.to(torch.uint8).cpu().numpy()
+    return codes.to(torch.int32).cpu().numpy().astype(np.uint16)
+
+
+class Picture:
+    """What the color code needs to know of one side: format, colors, size in luma samples."""
+
+    def __init__(self, format_: PlaneFormat, color: ColorSpec, size: tuple[int, int]) -> None:
+        self.format, self.color, self.size = format_, color, size
+        self.steps = (1 << format_.log2_chroma_height, 1 << format_.log2_chroma_width)
+
+    @property
+    def site(self) -> tuple[float, float]:
+        """(y, x) of a chroma sample in luma samples; the middle where chroma is not subsampled."""
+        x, y = self.color.chroma_site.value
+        return (
+            y if self.steps[0] == 2 else (self.steps[0] - 1) / 2,
+            x if self.steps[1] == 2 else (self.steps[1] - 1) / 2,
+        )
+
+    def components_like(self, other: "Picture") -> bool:
+        """Whether both hold the same components on the same relative grid, so that no conversion is needed."""
+        same = self.format.family is other.format.family and self.steps == other.steps
+        if self.format.family is Family.YUV:
+            return same and self.color.matrix is other.color.matrix and self.site == other.site
+        return same
+
+
+class ColorConverter:
+    """Source planes to network input, and base and residual to target planes; made once per job."""
+
+    def __init__(self, source: Picture, target: Picture, device: torch.device, kernel: Kernel = BICUBIC) -> None:
+        self.source, self.target, self.device = source, target, device
+        height, width = (Axis(s, t) for s, t in zip(source.size, target.size, strict=True))
+        still = (Axis(source.size[0], source.size[0]), Axis(source.size[1], source.size[1]))
+        self.is_direct = source.components_like(target)
+        self.luma = Resizer(height, width, device, kernel)
+        self.chroma = self._chroma_resizer((height, width), kernel, to_luma=not self.is_direct)
+        self.chroma_at_source = self._chroma_resizer(still, BICUBIC, to_luma=True)
+        matrix = source.color.matrix
+        self.to_rgb = ycbcr_to_rgb(matrix).to(device, torch.float32)
+        target_matrix = target.color.matrix
+        self.from_rgb = rgb_to_ycbcr(target_matrix).to(device, torch.float32)
+        self.chroma_down = self._chroma_filters()
+
+    def network_input(self, planes: tuple[Plane, ...]) -> Tensor:
+        """RGB in [0, 1], clamped, (3, h, w)."""
+        values = self._values(planes)
+        return self._as_rgb(values, self.chroma_at_source).clamp(0, 1)
+
+    def base(self, planes: tuple[Plane, ...]) -> list[Tensor]:
+        """The resized components: on the target's own grids if no conversion is needed, else all on luma's."""
+        values = self._values(planes)
+        resized = [self.luma(values[0])]
+        for plane, value in enumerate(values[1:], start=1):
+            resized.append(self.chroma(value) if self._is_chroma(plane) else self.luma(value))
+        return resized
+
+    def compose(self, base: list[Tensor], residual: Tensor | None) -> tuple[Plane, ...]:
+        """Target planes from the base and what the network adds, RGB (3, H, W) or None."""
+        values = self._direct(base, residual) if self.is_direct else self._converted(base, residual)
+        format_, color = self.target.format, self.target.color
+        return tuple(
+            to_codes(value, *plane_range(format_, color, plane), format_.depth) for plane, value in enumerate(values)
+        )
+
+    def _values(self, planes: tuple[Plane, ...]) -> list[Tensor]:
+        format_, color = self.source.format, self.source.color
+        return [
+            to_values(plane, *plane_range(format_, color, number), self.device) for number, plane in enumerate(planes)
+        ]
+
+    def _is_chroma(self, plane: int) -> bool:
+        return self.source.format.family is Family.YUV and plane > 0
+
+    def _chroma_resizer(self, luma: tuple[Axis, Axis], kernel: Kernel, *, to_luma: bool) -> Resizer:
+        """From the source's chroma planes to luma positions, or to the target's chroma positions."""
+        lengths = self.source.format.plane_size(self.source.size, 1)
+        axes = []
+        for n in (0, 1):
+            step, site = self.source.steps[n], self.source.site[n]
+            if to_luma:
+                axes.append(chroma_to_luma_axis(luma[n], lengths[n], step, site))
+            else:
+                length = self.target.format.plane_size(self.target.size, 1)[n]
+                axes.append(chroma_axis(luma[n], lengths[n], length, step, site))
+        return Resizer(axes[0], axes[1], self.device, kernel)
+
+    def _as_rgb(self, values: list[Tensor], chroma: Resizer | None) -> Tensor:
+        """Components to RGB (3, h, w); `chroma` brings the differences to luma's grid if they are not there."""
+        family = self.source.format.family
+        if family is Family.GRAY:
+            return values[0].expand(3, -1, -1)
+        if family is Family.RGB:
+            return torch.stack(values)
+        differences = [chroma(v) if chroma else v for v in values[1:]]
+        return torch.einsum("rc,chw->rhw", self.to_rgb, torch.stack([values[0], *differences]))
+
+    def _direct(self, base: list[Tensor], residual: Tensor | None) -> list[Tensor]:
+        if residual is None:
+            return base
+        family = self.target.format.family
+        if family is Family.RGB:
+            return [value + part for value, part in zip(base, residual, strict=True)]
+        luma = base[0] + torch.einsum("c,chw->hw", self.from_rgb[0], residual)
+        if family is Family.GRAY:
+            return [luma]
+        added = torch.einsum("dc,chw->dhw", self.from_rgb[1:], self._shrink(residual))
+        return [luma, base[1] + added[0], base[2] + added[1]]
+
+    def _converted(self, base: list[Tensor], residual: Tensor | None) -> list[Tensor]:
+        rgb = self._as_rgb(base, None)
+        if residual is not None:
+            rgb = rgb + residual
+        rgb = rgb.clamp(0, 1)
+        family = self.target.format.family
+        if family is Family.RGB:
+            return list(rgb)
+        luma = torch.einsum("c,chw->hw", self.from_rgb[0], rgb)
+        if family is Family.GRAY:
+            return [luma]
+        return [luma, *torch.einsum("dc,chw->dhw", self.from_rgb[1:], self._shrink(rgb))]
+
+    def _chroma_filters(self) -> tuple[Tensor | None, Tensor | None]:
+        """Triangle filter per axis from luma to the target's chroma positions, by taps around a cell."""
+        filters: list[Tensor | None] = []
+        for step, site in zip(self.target.steps, self.target.site, strict=True):
+            if self.target.format.family is not Family.YUV or step == 1:
+                filters.append(None)
+                continue
+            offsets = torch.arange(-step, 2 * step, dtype=torch.float64)  # luma samples from the cell's first
+            taps = (step - (offsets - site).abs()).clamp_min(0)
+            filters.append((taps / taps.sum()).to(self.device, torch.float32))
+        return filters[0], filters[1]
+
+    def _shrink(self, image: Tensor) -> Tensor:
+        """(3, H, W) at luma positions -> (3, H', W') at the target's chroma positions."""
+        for axis, taps in zip((-2, -1), self.chroma_down, strict=True):
+            if taps is not None:
+                image = _filter_down(image, taps, axis)
+        return image
+
+
+def _filter_down(image: Tensor, taps: Tensor, axis: int) -> Tensor:
+    """Weighted sums around every cell of len(taps) / 3 samples; the outermost sample repeats beyond the border."""
+    step = taps.numel() // 3
+    length = image.shape[axis]
+    cells = -(-length // step)
+    total: Tensor | None = None
+    for tap, weight in enumerate(taps.tolist()):
+        if weight == 0:
+            continue
+        places = (torch.arange(cells, device=image.device) * step + tap - step).clamp(0, length - 1)
+        part = image.index_select(axis, places) * weight
+        total = part if total is None else total.add_(part)
+    if total is None:
+        raise ValueError("a filter without taps")
+    return total

@@ -1,0 +1,354 @@
+"""Frames in, larger frames out: windows in time, tiles in space, one device.
+
+The trunk runs as a stream: each frame passes it once, and a frame's features come out `context` frames later.
+Where the picture does not fit in memory it is cut into tiles with a halo as large as the network sees, so that
+tiles need no blending: tiled equals untiled. Then each tile's stream runs over a block of frames by itself.
+"""
+
+import copy
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from vrinr_cli.engine import memory
+from vrinr_cli.engine.color import ColorConverter, Picture
+from vrinr_cli.engine.device import Compute
+from vrinr_cli.engine.tiles import Tile, cut
+from vrinr_cli.errors import EngineError
+from vrinr_cli.frame import ColorSpec, Frame, PlaneFormat
+from vrinr_cli.model.network import VrInr, residual_gain
+from vrinr_cli.model.query import AxisBlock
+from vrinr_cli.model.resample import BICUBIC, LANCZOS, Axis, Kernel
+from vrinr_cli.model.trunk import TrunkStream
+
+SMALLEST_TILE = 32
+"""LR pixels; below this the halo is most of the work."""
+TRIAL_SIDE = 96
+"""LR pixels of the tile whose memory is measured."""
+BLOCK_FRAMES = 8
+"""Frames that one tile runs over before the next, where there are several."""
+METHODS = ("vrinr", "bicubic", "lanczos")
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Source and target pictures of a job."""
+
+    source_format: PlaneFormat
+    source_color: ColorSpec
+    source_size: tuple[int, int]
+    target_format: PlaneFormat
+    target_color: ColorSpec
+    target_size: tuple[int, int]
+
+    @property
+    def axes(self) -> tuple[Axis, Axis]:
+        """Vertical and horizontal."""
+        return (
+            Axis(self.source_size[0], self.target_size[0]),
+            Axis(self.source_size[1], self.target_size[1]),
+        )
+
+
+@dataclass(slots=True)
+class EngineCounts:
+    """What a user should be told at the end."""
+
+    tile: int = 0
+    """Side of a tile in LR pixels; 0 while none was needed."""
+    halvings: int = 0
+    """How often memory ran out and the tile was halved."""
+    redone_in_fp32: int = 0
+    """Frames whose reduced-precision result was not finite."""
+    words: list[str] = field(default_factory=list)
+
+
+class Engine:
+    """Restores the frames of one job; knows nothing of files. Not for several threads at once."""
+
+    def __init__(
+        self,
+        model: VrInr | None,
+        geometry: Geometry,
+        compute: Compute,
+        *,
+        method: str = "vrinr",
+        tile: int | None = None,
+        memory_limit: int | None = None,
+    ) -> None:
+        """Make an engine.
+
+        Args:
+            model: the network in float32 on the CPU; None for the plain methods.
+            geometry: source and target.
+            compute: device and precision.
+            method: "vrinr", "bicubic" or "lanczos".
+            tile: side of a tile in LR pixels; None measures and chooses.
+            memory_limit: bytes; None takes a share of what is free.
+        """
+        self.geometry, self.compute = geometry, compute
+        self.kernel = kernel_of(method, model)
+        self.converter = ColorConverter(
+            Picture(geometry.source_format, geometry.source_color, geometry.source_size),
+            Picture(geometry.target_format, geometry.target_color, geometry.target_size),
+            compute.device,
+            self.kernel,
+        )
+        self.counts = EngineCounts()
+        self.memory_limit = memory_limit
+        self.gain = residual_gain(*geometry.axes)
+        uses_network = method == "vrinr" and model is not None and self.gain > 0
+        self.networks = _Networks(model, geometry, compute) if model is not None and uses_network else None
+        self.context = model.config.context if model is not None and uses_network else 0
+        self.side = tile or 0
+
+    @torch.inference_mode()
+    def restore(self, frames: Iterable[Frame], wanted: range) -> Iterator[Frame]:
+        """Restore the frames whose index is in `wanted`.
+
+        Args:
+            frames: in display order, without gaps, from `context` frames before the first wanted one (or the
+                first of the clip) to `context` frames after the last (or the last of the clip).
+            wanted: indices to give back.
+
+        Raises:
+            EngineError: memory does not suffice for the smallest tile, or a result is not finite in float32.
+        """
+        window = _Window(iter(frames))
+        done = wanted.start
+        while done < wanted.stop:
+            try:
+                for frame, residual in self._residuals(window, done, wanted.stop):
+                    yield self._composed(frame, residual)
+                    done = frame.index + 1
+            except (RuntimeError, MemoryError) as error:
+                if not memory.is_out_of_memory(error) or self.networks is None:
+                    raise
+                self._halve(done)
+
+    def _composed(self, frame: Frame, residual: Tensor | None) -> Frame:
+        base = self.converter.base(frame.planes)
+        planes = self.converter.compose(base, residual)
+        return Frame(
+            index=frame.index,
+            planes=planes,
+            format=self.geometry.target_format,
+            color=self.geometry.target_color,
+            pts=frame.pts,
+            duration=frame.duration,
+            time_base=frame.time_base,
+        )
+
+    def _residuals(self, window: "_Window", first: int, stop: int) -> Iterator[tuple[Frame, Tensor | None]]:
+        """Every wanted frame with what the network adds to it."""
+        if self.networks is None:
+            for index in range(first, stop):
+                yield window.frame(index), None
+                window.forget_before(index + 1)
+            return
+        tiles = self._tiles()
+        found = (
+            self._one_tile(window, tiles[0], first, stop)
+            if len(tiles) == 1
+            else self._blocks(window, tiles, first, stop)
+        )
+        for index, residual in found:
+            yield window.frame(index), self._finite(window, index, tiles, residual)
+            window.forget_before(index + 1 - self.context)
+
+    def _one_tile(self, window: "_Window", tile: Tile, first: int, stop: int) -> Iterator[tuple[int, Tensor]]:
+        networks = self._need()
+        for index, features in self._features(window, networks.fast, tile, first, stop):
+            yield index, networks.residual(networks.fast, features, tile) * self.gain
+
+    def _blocks(self, window: "_Window", tiles: list[Tile], first: int, stop: int) -> Iterator[tuple[int, Tensor]]:
+        networks = self._need()
+        size = self.geometry.target_size
+        for start in range(first, stop, BLOCK_FRAMES):
+            end = min(start + BLOCK_FRAMES, stop)
+            pictures = torch.zeros(end - start, 3, *size, dtype=torch.float16, device=self.compute.device)
+            for tile in tiles:
+                part = pictures[..., tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop]
+                for index, features in self._features(window, networks.fast, tile, start, end):
+                    part[index - start] = networks.residual(networks.fast, features, tile) * self.gain
+            for index in range(start, end):
+                yield index, pictures[index - start].float()
+
+    def _features(
+        self, window: "_Window", network: VrInr, tile: Tile, first: int, stop: int
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Trunk features of a tile's region for frames [first, stop), each (1, C, h, w)."""
+        stream = TrunkStream(network.trunk, self._need().scale)
+        begin = window.first_within(first - self.context)
+        pushed = begin
+        while pushed < stop + self.context and window.holds(pushed):
+            features = stream.push(self._region(window.frame(pushed), tile))
+            if features is not None and pushed - self.context >= first:
+                yield pushed - self.context, features
+            pushed += 1
+        rest = pushed - min(self.context, pushed - begin)
+        for index, features in enumerate(stream.finish(), start=rest):
+            if index >= stop:
+                return
+            if index >= first:
+                yield index, features
+
+    def _region(self, frame: Frame, tile: Tile) -> Tensor:
+        rgb = self.converter.network_input(frame.planes)
+        rows, columns = tile.rows, tile.columns
+        region = rgb[:, rows.region_low : rows.region_high, columns.region_low : columns.region_high]
+        return region[None].contiguous(memory_format=torch.channels_last)
+
+    def _finite(self, window: "_Window", index: int, tiles: list[Tile], residual: Tensor) -> Tensor:
+        """The residual if it is finite; else the frame computed again in float32."""
+        if bool(torch.isfinite(residual).all()):
+            return residual
+        networks = self._need()
+        again = torch.zeros(3, *self.geometry.target_size, device=self.compute.device)
+        for tile in tiles:
+            for _, features in self._features(window, networks.exact, tile, index, index + 1):
+                part = networks.residual(networks.exact, features, tile) * self.gain
+                again[:, tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop] = part
+        if not bool(torch.isfinite(again).all()):
+            raise EngineError(
+                f"frame {index}: the network's result is not finite, in fp32 too", hint="use other weights"
+            )
+        self.counts.redone_in_fp32 += 1
+        return again
+
+    def _tiles(self) -> list[Tile]:
+        height, width = self.geometry.axes
+        if not self.side:
+            self.side = self._measured_side()
+        tiles = cut(height, width, self.side, self._need().exact.config.halo_px)
+        self.counts.tile = self.side if len(tiles) > 1 else 0
+        return tiles
+
+    def _measured_side(self) -> int:
+        """The largest tile whose stream fits in the budget, from what a small one takes."""
+        whole = max(self.geometry.source_size)
+        if whole <= TRIAL_SIDE:
+            return whole
+        networks = self._need()
+        taken = memory.peak_of(lambda: networks.try_out(TRIAL_SIDE, self.context + 2), self.compute.device)
+        per_pixel = max(taken / TRIAL_SIDE**2, 1.0)
+        budget = memory.budget_bytes(self.compute.device, self.memory_limit) - self._frame_bytes()
+        if self.geometry.source_size[0] * self.geometry.source_size[1] * per_pixel <= budget:
+            return whole
+        side = math.isqrt(int(max(budget / per_pixel, 0))) - 2 * networks.exact.config.halo_px
+        return max(side, SMALLEST_TILE)
+
+    def _frame_bytes(self) -> int:
+        """What whole target pictures take beside the network: residual, base, planes, all float32."""
+        height, width = self.geometry.target_size
+        return height * width * 4 * 12
+
+    def _halve(self, index: int) -> None:
+        memory.release(self.compute.device)
+        whole = max(self.geometry.source_size)
+        side = min(self.side or whole, whole)
+        if side <= SMALLEST_TILE:
+            raise EngineError(
+                f"frame {index}: memory does not suffice for a tile of {side} pixels",
+                hint="free memory, or use another --device",
+            )
+        self.side = max(side // 2, SMALLEST_TILE)
+        self.counts.halvings += 1
+
+    def _need(self) -> "_Networks":
+        if self.networks is None:
+            raise RuntimeError("this engine has no network")
+        return self.networks
+
+
+class _Networks:
+    """The network in float32 and in the chosen precision, with the query's matrices of every tile."""
+
+    def __init__(self, model: VrInr, geometry: Geometry, compute: Compute) -> None:
+        self.axes = geometry.axes
+        self.device = compute.device
+        self.exact: VrInr = model.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.fast = self.exact
+        if compute.dtype is not torch.float32:
+            self.fast = copy.deepcopy(self.exact).to(compute.dtype)
+        self.scale = model.scale_input(*self.axes)
+        self._blocks: dict[Tile, tuple[list[AxisBlock], list[AxisBlock]]] = {}
+
+    def residual(self, network: VrInr, features: Tensor, tile: Tile) -> Tensor:
+        """Trunk features of a tile's region -> what the base lacks at the tile's target, (3, H, W) float32."""
+        rows, columns = tile.rows, tile.columns
+        code = network.code(features)
+        inner = code[
+            :,
+            :,
+            rows.low - rows.region_low : rows.high - rows.region_low,
+            columns.low - columns.region_low : columns.high - columns.region_low,
+        ]
+        color: Tensor = network.query(inner, *self._matrices(tile))
+        return color[0].float()
+
+    def try_out(self, side: int, frames: int) -> None:
+        """What a stream does to memory: push some frames of a small tile and keep all that it keeps."""
+        stream = TrunkStream(self.fast.trunk, self.scale)
+        picture = torch.zeros(1, 3, side, side, device=self.device).contiguous(memory_format=torch.channels_last)
+        features: Tensor | None = None
+        for _ in range(frames):
+            features = stream.push(picture)
+        if features is not None:
+            self.fast.code(features)
+
+    def _matrices(self, tile: Tile) -> tuple[list[AxisBlock], list[AxisBlock]]:
+        """Made from the float32 network: positions do not fit in bf16."""
+        if tile not in self._blocks:
+            basis = self.exact.query.basis
+            rows, columns = tile.rows, tile.columns
+            self._blocks[tile] = (
+                basis.blocks(self.axes[0], rows.start, rows.stop, rows.low, rows.high),
+                basis.blocks(self.axes[1], columns.start, columns.stop, columns.low, columns.high),
+            )
+        return self._blocks[tile]
+
+
+class _Window:
+    """The frames that are still needed, read as they are asked for."""
+
+    def __init__(self, frames: Iterator[Frame]) -> None:
+        self.frames = frames
+        self.kept: dict[int, Frame] = {}
+        self.ended = False
+
+    def holds(self, index: int) -> bool:
+        """Whether the clip has this frame; reads on as far as it."""
+        while not self.ended and (not self.kept or max(self.kept) < index):
+            frame = next(self.frames, None)
+            if frame is None:
+                self.ended = True
+            else:
+                self.kept[frame.index] = frame
+        return index in self.kept
+
+    def frame(self, index: int) -> Frame:
+        """One frame; it must not have been forgotten."""
+        if not self.holds(index):
+            raise EngineError(f"frame {index} did not come", hint="report this as a fault of vrinr")
+        return self.kept[index]
+
+    def first_within(self, index: int) -> int:
+        """The first frame that is kept, from `index` on."""
+        self.holds(index)
+        return max(min(self.kept), index)
+
+    def forget_before(self, index: int) -> None:
+        """Let go of frames that nothing looks at any more."""
+        for gone in [n for n in self.kept if n < index]:
+            del self.kept[gone]
+
+
+def kernel_of(method: str, model: VrInr | None) -> Kernel:
+    """The kernel of the base: the network's own, or that of a plain method."""
+    if method == "lanczos":
+        return LANCZOS
+    return model.base if method == "vrinr" and model is not None else BICUBIC

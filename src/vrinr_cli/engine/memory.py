@@ -1,0 +1,98 @@
+"""How much memory there is, and how much a piece of work takes: measured, not modelled."""
+
+import gc
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+SHARE = {"cpu": 0.5, "cuda": 0.8, "mps": 0.5}
+"""Share of the free memory that a job may take unless told otherwise."""
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that can still be taken on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    limits = [_meminfo_available(), _cgroup_room(), _address_space_room()]
+    return max(min(room for room in limits if room is not None), 0)
+
+
+def budget_bytes(device: torch.device, asked: int | None) -> int:
+    """What a job may take: what was asked for, else a share of what is free."""
+    return asked if asked is not None else int(free_bytes(device) * SHARE.get(device.type, 0.5))
+
+
+def peak_of(work: Callable[[], object], device: torch.device) -> int:
+    """Bytes by which memory rose at most while `work` ran."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        work()
+        torch.cuda.synchronize(device)
+        return int(torch.cuda.max_memory_allocated(device) - before)
+    _reset_high_water()
+    before = _resident("VmRSS")
+    work()
+    return max(_resident("VmHWM") - before, 0)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory ran out, on any device."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    words = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in words or "can't allocate memory" in words)
+
+
+def release(device: torch.device) -> None:
+    """Give cached blocks back before trying again with less."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _meminfo_available() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        return 4 << 30  # no Linux: assume a small machine
+    return None
+
+
+def _cgroup_room() -> int | None:
+    """What the control group leaves, version 2; None without a limit."""
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+    except (OSError, ValueError):
+        return None
+    return None if limit == "max" else int(limit) - used
+
+
+def _address_space_room() -> int | None:
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if limit == resource.RLIM_INFINITY else limit - _resident("VmSize")
+
+
+def _reset_high_water() -> None:
+    """Linux lets a process reset its own peak (proc_pid_clear_refs(5)); elsewhere the peak only rises."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def _resident(key: str) -> int:
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith(key + ":"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

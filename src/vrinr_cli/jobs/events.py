@@ -1,0 +1,88 @@
+"""What a job says while it runs, and what it says at the end. Pure data; whoever listens decides how to show it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The plan is made; the first frame comes next."""
+
+    source: Path
+    output: Path
+    source_size: tuple[int, int]
+    target_size: tuple[int, int]
+    """(height, width)."""
+    frames: int
+    done: int
+    """Frames that an earlier run has left finished."""
+    codec: str
+    pix_fmt: str
+    device: str
+    """Device and precision, "cpu bf16"."""
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """One more frame is with the encoder."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something a user should know; the work goes on."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """A step other than restoring frames begins: "join", "verify"."""
+
+    name: str
+
+
+Event = Started | Advanced | Noted | Stepped
+Listener = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """A listener that does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """A finished job."""
+
+    source: Path
+    output: Path
+    source_size: tuple[int, int]
+    target_size: tuple[int, int]
+    frames: int
+    resumed_frames: int
+    """Of these, finished by an earlier run."""
+    chunks: int
+    codec: str
+    pix_fmt: str
+    device: str
+    method: str
+    weights: str
+    """sha256 of the weights; empty for the plain methods."""
+    tile: int
+    """Side in source pixels; 0 means that no tiles were needed."""
+    halvings: int
+    redone_in_fp32: int
+    repeated_frames: int
+    """Damaged frames of the source in whose place the last good one stands."""
+    seconds: float
+    bytes: int
+    largest_time_error: Fraction
+    """Seconds by which a frame's time differs from the source's, by the container's rounding."""
+    peak_memory: int
+    """Bytes of the whole process, at most."""
+    notes: tuple[str, ...]

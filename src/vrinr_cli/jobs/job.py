@@ -1,0 +1,296 @@
+"""An upscale job from options to a verified file."""
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from vrinr_cli import __version__
+from vrinr_cli.engine.device import Compute, choose
+from vrinr_cli.errors import JobError, OptionError, TargetError
+from vrinr_cli.jobs import journal as journal_room
+from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, Started, Stepped, ignore
+from vrinr_cli.jobs.folder import JobFolder
+from vrinr_cli.jobs.journal import ChunkReport, Journal
+from vrinr_cli.jobs.options import UpscaleOptions
+from vrinr_cli.jobs.plan import Plan, make_plan
+from vrinr_cli.jobs.run import Resources, make_resources, run_chunk
+from vrinr_cli.model.checkpoint import write_whole
+from vrinr_cli.record import to_plain
+from vrinr_cli.video.containers import CONTAINERS, container_for
+from vrinr_cli.video.encoders import check_opens
+from vrinr_cli.video.files import printable
+from vrinr_cli.video.join import ChunkFile, Cut, Joined, check_holds, join
+from vrinr_cli.video.probe import probe
+from vrinr_cli.video.verify import VerifyReport, verify
+
+
+@dataclass(slots=True)
+class _Job:
+    """One job under way."""
+
+    plan: Plan
+    output: Path
+    folder: JobFolder
+    compute: Compute
+    listen: Listener
+    notes: list[str] = field(default_factory=list)
+    resumed: int = 0
+    resources: Resources | None = None
+
+    def note(self, text: str) -> None:
+        """Tell the user once."""
+        if text not in self.notes:
+            self.notes.append(text)
+            self.listen(Noted(text))
+
+
+def upscale(
+    source: Path,
+    output: Path | None,
+    options: UpscaleOptions,
+    *,
+    overwrite: bool = False,
+    listen: Listener = ignore,
+) -> JobReport:
+    """Make a video larger. The same call again continues a stopped job.
+
+    Args:
+        source: the video to read.
+        output: the file to write; None puts `STEM.xSCALE.ENDING` beside the source.
+        options: how.
+        overwrite: whether an existing output is replaced, at the very end.
+        listen: called with every event.
+
+    Raises:
+        VrinrError: one of its kinds; the output does not exist or is what it was before. Finished chunks are
+            kept in `.OUTPUTNAME.vrinr/` beside the output unless there are none.
+    """
+    started = time.monotonic()
+    check_source(source)
+    output = default_output(source, options) if output is None else output
+    output = check_target(source, output, overwrite=overwrite)
+    compute = choose(options.device, options.precision)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    plan = make_plan(probe(source, allow_damaged=options.allow_damaged), output, options)
+    check_opens(plan.target)
+    with JobFolder(output) as folder:
+        job = _Job(plan, output, folder, compute, listen)
+        try:
+            reports = _prepared(job, restart=options.restart)
+            _check_holds(job)
+            job.resources = make_resources(plan, compute, tile=options.tile, memory=options.memory)
+            reports = _all_chunks(job, reports)
+            joined, verified = _finished(job, reports)
+            folder.publish()
+        except BaseException:
+            if not folder.journal_path.exists():
+                folder.remove()
+            raise
+        folder.remove()
+    return _report(job, joined, verified, time.monotonic() - started)
+
+
+def check_source(source: Path) -> None:
+    """Refuse what is no file before anything is made.
+
+    Raises:
+        OptionError: there is nothing, or a folder.
+    """
+    if not source.exists():
+        raise OptionError(f"{printable(str(source))}: no such file", hint="check the name")
+    if source.is_dir():
+        raise OptionError(f"{printable(str(source))}: is a folder", hint="give a video file")
+
+
+def default_output(source: Path, options: UpscaleOptions) -> Path:
+    """`STEM.x2.mp4` beside the source: its own ending where vrinr writes that, else .mkv."""
+    word = options.size.word
+    ending = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
+    stem = os.fsencode(source.stem)[: 200 - len(word)].decode(errors="ignore")
+    return source.with_name(f"{stem}.{word}{ending}")
+
+
+def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
+    """The output as an absolute path, if it may be written.
+
+    Raises:
+        TargetError: no folder to put it in, an existing file that may not be replaced, an unknown ending.
+        OptionError: it is the source itself, by whatever name.
+    """
+    name = printable(str(output))
+    if output.is_dir():
+        raise TargetError(f"{name}: is a folder", hint="name a file in it")
+    container_for(output)
+    if not output.parent.is_dir():
+        raise TargetError(f"{printable(str(output.parent))}: no such folder", hint="make it first")
+    if output.exists() and output.samefile(source):
+        raise OptionError(f"{name}: is the source itself", hint="choose another output")
+    if output.exists() and not overwrite:
+        raise TargetError(f"{name}: exists already", hint="use -y to replace it")
+    if not os.access(output.parent, os.W_OK):
+        raise TargetError(f"{printable(str(output.parent))}: cannot be written", hint="choose another output")
+    return output.parent.resolve() / output.name
+
+
+def _prepared(job: _Job, *, restart: bool) -> list[ChunkReport]:
+    """Chunks that an earlier run of the same job has finished; the folder holds this job's plan afterwards."""
+    differing = job.folder.differences(job.plan)
+    if differing and not restart:
+        raise JobError(
+            f"{printable(job.output.name)}: an unfinished job for it differs in {', '.join(differing)}",
+            hint="use --restart to throw its work away",
+        )
+    if differing or restart:
+        job.folder.clear()
+    if differing is None or differing or restart:
+        words = {"identity": job.plan.identity(), "plan": to_plain(job.plan)}
+        write_whole(job.folder.plan_path, json.dumps(words).encode())
+    return _whole_chunks(job)
+
+
+def _whole_chunks(job: _Job) -> list[ChunkReport]:
+    found: dict[int, ChunkReport] = {}
+    for report in Journal(job.folder.journal_path).read():
+        chunk = job.plan.chunks[report.index] if report.index < len(job.plan.chunks) else None
+        fits = chunk is not None and (chunk.start, chunk.frames) == (report.start, report.written.frames)
+        if fits and journal_room.is_whole(report, job.folder.chunk_path(report.index)):
+            found[report.index] = report
+    job.resumed = sum(report.written.frames for report in found.values())
+    return [found[index] for index in sorted(found)]
+
+
+def _check_holds(job: _Job) -> None:
+    """A trial of the output with every stream, before the first frame."""
+    plan = job.plan
+    check_holds(plan.source, plan.target, container_for(job.output), plan.actions, job.folder.path)
+
+
+def _all_chunks(job: _Job, finished: Sequence[ChunkReport]) -> list[ChunkReport]:
+    """Run every chunk that is not finished; all reports in order."""
+    plan, resources = job.plan, job.resources
+    if resources is None:
+        raise RuntimeError("a job without resources")
+    job.listen(_started(job))
+    for text in (*plan.notes, *job.compute.notes):
+        job.note(text)
+    if job.resumed:
+        job.note(f"resuming: {job.resumed} of {plan.frames} frames are done")
+    reports = {report.index: report for report in finished}
+    done = job.resumed
+    journal = Journal(job.folder.journal_path)
+
+    def advance(_: int) -> None:
+        nonlocal done
+        done += 1
+        job.listen(Advanced(done, plan.frames))
+
+    for chunk in plan.chunks:
+        if chunk.index in reports:
+            continue
+        report = run_chunk(plan, chunk, job.folder.chunk_path(chunk.index), resources, advance)
+        journal.append(report)
+        reports[chunk.index] = report
+        _note_engine(job, resources)
+    return [reports[chunk.index] for chunk in plan.chunks]
+
+
+def _note_engine(job: _Job, resources: Resources) -> None:
+    counts = resources.engine.counts
+    if counts.halvings:
+        job.note(f"memory ran out; the tile is {counts.tile} pixels now")
+    if counts.redone_in_fp32:
+        job.note("some frames came out not finite and were computed again in fp32")
+    if resources.repeated:
+        job.note("the source is damaged: the last good picture stands in for damaged ones")
+
+
+def _finished(job: _Job, reports: Sequence[ChunkReport]) -> tuple[Joined, VerifyReport]:
+    """Join the chunks and the source's other streams, and verify the result."""
+    plan, folder = job.plan, job.folder
+    job.listen(Stepped("join"))
+    chunks = [ChunkFile(folder.chunk_path(report.index), report.written) for report in reports]
+    joined = join(
+        chunks,
+        plan.source,
+        plan.target,
+        container_for(job.output),
+        plan.actions,
+        folder.result_path,
+        cut=Cut(plan.first, plan.stop) if plan.is_cut else None,
+        tags={"encoder": f"vrinr {__version__}{_weights_words(plan)}"},
+    )
+    job.listen(Stepped("verify"))
+    verified = verify(
+        folder.result_path,
+        pts=joined.pts,
+        time_base=joined.time_base,
+        size=plan.target.coded_size,
+        streams=joined.streams,
+    )
+    return joined, verified
+
+
+def _weights_words(plan: Plan) -> str:
+    return f", weights {plan.weights.path.stem} {plan.weights.digest[:12]}" if plan.weights else f", {plan.method}"
+
+
+def _started(job: _Job) -> Started:
+    plan = job.plan
+    return Started(
+        source=plan.source.path,
+        output=job.output,
+        source_size=plan.source.size,
+        target_size=plan.target.size,
+        frames=plan.frames,
+        done=job.resumed,
+        codec=plan.target.codec,
+        pix_fmt=plan.target.pix_fmt,
+        device=job.compute.words,
+        method=plan.method,
+    )
+
+
+def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -> JobReport:
+    plan, resources = job.plan, job.resources
+    if resources is None:
+        raise RuntimeError("a job without resources")
+    counts = resources.engine.counts
+    if joined.shift:
+        job.note(f"all streams moved by {float(joined.shift):.3f} s: the container cannot hold negative times")
+    return JobReport(
+        source=plan.source.path,
+        output=job.output,
+        source_size=plan.source.size,
+        target_size=plan.target.size,
+        frames=verified.frames,
+        resumed_frames=job.resumed,
+        chunks=len(plan.chunks),
+        codec=plan.target.codec,
+        pix_fmt=plan.target.pix_fmt,
+        device=job.compute.words,
+        method=plan.method,
+        weights=plan.weights.digest if plan.weights else "",
+        tile=counts.tile,
+        halvings=counts.halvings,
+        redone_in_fp32=counts.redone_in_fp32,
+        repeated_frames=resources.repeated,
+        seconds=seconds,
+        bytes=job.output.stat().st_size,
+        largest_time_error=verified.largest_error,
+        peak_memory=peak_memory(),
+        notes=tuple(job.notes),
+    )
+
+
+def peak_memory() -> int:
+    """Most bytes that this process has held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

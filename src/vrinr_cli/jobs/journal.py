@@ -1,0 +1,82 @@
+"""Which chunks are done: one line each, appended and synced; a torn or foreign last line is dropped.
+
+A line is the JSON of a `ChunkReport` with a checksum of itself before it.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from vrinr_cli.record import from_plain, to_plain
+from vrinr_cli.video.writer import WrittenChunk, digest_of
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReport:
+    """One finished chunk."""
+
+    index: int
+    start: int
+    """First source frame."""
+    written: WrittenChunk
+    seconds: float
+    """Time that it took."""
+
+
+class Journal:
+    """The journal of one job."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, report: ChunkReport) -> None:
+        """Record a chunk; it counts once this returns."""
+        words = json.dumps(to_plain(report), sort_keys=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(descriptor, f"{_checksum(words)} {words}\n".encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def read(self) -> list[ChunkReport]:
+        """All chunks recorded before the first line that is torn or damaged; that line is cut off the file."""
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        reports: list[ChunkReport] = []
+        good = 0
+        for line in content.splitlines(keepends=True):
+            report = _parse(line)
+            if report is None:
+                break
+            reports.append(report)
+            good += len(line)
+        if good < len(content):
+            os.truncate(self.path, good)
+        return reports
+
+
+def is_whole(report: ChunkReport, path: Path) -> bool:
+    """Whether a chunk's file is there with the size and sha256 that were recorded."""
+    try:
+        return path.stat().st_size == report.written.bytes and digest_of(path) == report.written.digest
+    except OSError:
+        return False
+
+
+def _parse(line: bytes) -> ChunkReport | None:
+    try:
+        checksum, words = line.decode().rstrip("\n").split(" ", 1)
+        if not line.endswith(b"\n") or checksum != _checksum(words):
+            return None
+        return from_plain(ChunkReport, json.loads(words), at="journal")
+    except ValueError:
+        return None
+
+
+def _checksum(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()[:16]

@@ -1,0 +1,62 @@
+"""What can be asked of a job. Frozen and checked once: an options object that exists is valid."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from vrinr_cli.errors import OptionError
+from vrinr_cli.jobs.size import SizeRequest
+
+AudioChoice = Literal["auto", "copy", "aac", "none"]
+Method = Literal["vrinr", "bicubic", "lanczos"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpscaleOptions:
+    """What was asked of an upscale job."""
+
+    size: SizeRequest = field(default_factory=lambda: SizeRequest(scale="2"))
+    """How large."""
+    weights: str = "general"
+    """Name of bundled weights, or path of a .safetensors file."""
+    method: Method = "vrinr"
+    """The network, or a plain kernel to compare with."""
+    codec: str | None = None
+    crf: float | None = None
+    bitrate: int | None = None
+    """Bits a second."""
+    preset: str | None = None
+    pix_fmt: str | None = None
+    encoder_options: tuple[tuple[str, str], ...] = ()
+    audio: AudioChoice = "auto"
+    start: Fraction | None = None
+    """Seconds from the first frame."""
+    end: Fraction | None = None
+    frames: int | None = None
+    """At most so many."""
+    chunk_frames: int = 300
+    """Frames per chunk: the most that an interruption loses."""
+    device: str = "auto"
+    precision: str = "auto"
+    tile: int | None = None
+    """Side of a tile in source pixels; None measures and chooses."""
+    memory: int | None = None
+    """Bytes that the engine may take; None takes a share of what is free."""
+    threads: int = 0
+    """CPU threads of the engine; 0 leaves torch's choice."""
+    allow_damaged: bool = False
+    """Take what is there of a cut or damaged source."""
+    restart: bool = False
+    """Throw away the work of an earlier, different job for the same output."""
+
+    def __post_init__(self) -> None:
+        if self.method not in ("vrinr", "bicubic", "lanczos"):
+            raise OptionError(f"method is {self.method!r}", hint="choose vrinr, bicubic or lanczos")
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise OptionError("the end is not after the start", hint="choose --end later than --start")
+        for name, least in (("frames", 1), ("chunk_frames", 1), ("tile", 16), ("memory", 1 << 20)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise OptionError(f"{name.replace('_', ' ')} is {value}", hint=f"choose {least} or more")
+        if not 0 <= self.threads <= 1024:
+            raise OptionError(f"threads is {self.threads}", hint="choose 0 to 1024")

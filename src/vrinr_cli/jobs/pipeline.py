@@ -1,0 +1,124 @@
+"""Decode, engine and encode at the same time: two threads with short queues around the caller's own.
+
+An exception on either side stops all three and reaches the caller as it was raised.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterator
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+T = TypeVar("T")
+
+_TICK = 0.1
+"""Seconds between looks at whether the other side has stopped."""
+
+
+class _End:
+    """Stands in a queue for the end, or for the exception that ended it."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+class ReadAhead(Generic[T]):
+    """Runs a generator in a thread, some items ahead: used as a context manager, iterated once."""
+
+    def __init__(self, items: Generator[T], ahead: int) -> None:
+        self._items = items
+        self._queue: queue.Queue[T | _End] = queue.Queue(maxsize=ahead)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._fill, name="vrinr-read", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[T]:
+        while True:
+            item = self._queue.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+
+    def _fill(self) -> None:
+        end = _End()
+        try:
+            for item in self._items:
+                if not self._put(item):
+                    break
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, whatever it is
+            end = _End(error)
+        finally:
+            self._items.close()
+        self._put(end)
+
+    def _put(self, item: T | _End) -> bool:
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(item, timeout=_TICK)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+
+class WriteBehind(Generic[T]):
+    """Calls a function in a thread, in order, some items behind: leaving it waits for the last item."""
+
+    def __init__(self, write: Callable[[T], None], behind: int) -> None:
+        self._write = write
+        self._queue: queue.Queue[T | _End] = queue.Queue(maxsize=behind)
+        self._error: BaseException | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._drain, name="vrinr-write", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._stopped.set()
+        self._offer(_End())
+        self._thread.join()
+        if error is None and self._error is not None:
+            raise self._error
+
+    def put(self, item: T) -> None:
+        """Hand over one item; raises what an earlier one's writing raised."""
+        self._offer(item)
+        if self._error is not None:
+            raise self._error
+
+    def _offer(self, item: T | _End) -> None:
+        while self._thread.is_alive():
+            try:
+                self._queue.put(item, timeout=_TICK)
+            except queue.Full:
+                continue
+            return
+
+    def _drain(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                try:
+                    item = self._queue.get(timeout=_TICK)
+                except queue.Empty:
+                    continue
+                if isinstance(item, _End):
+                    return
+                self._write(item)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, whatever it is
+            self._error = error

@@ -1,0 +1,172 @@
+"""What will be done, as pure data: decided before the first frame, kept in the job folder."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from vrinr_cli import __version__
+from vrinr_cli.errors import OptionError
+from vrinr_cli.jobs import weights
+from vrinr_cli.jobs.options import UpscaleOptions
+from vrinr_cli.jobs.size import scaled_shape, target_size
+from vrinr_cli.jobs.times import chosen_frames
+from vrinr_cli.model.header import read_header
+from vrinr_cli.record import to_plain
+from vrinr_cli.video.containers import StreamAction, container_for, plan_streams
+from vrinr_cli.video.encoders import EncoderRequest, VideoTarget, choose_video_target
+from vrinr_cli.video.info import SourceInfo
+
+PLAN_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A run of source frames [start, stop), by index."""
+
+    index: int
+    start: int
+    stop: int
+
+    @property
+    def frames(self) -> int:
+        """How many."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsChoice:
+    """Which network."""
+
+    path: Path
+    digest: str
+    context: int
+    """Frames on either side that a frame's result depends on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A job. Device, threads, tile and memory are not in it: they change no frame by more than a code."""
+
+    source: SourceInfo
+    target: VideoTarget
+    ending: str
+    """Of the output: names the container."""
+    actions: tuple[StreamAction, ...]
+    first: int
+    """First frame of the source that is restored."""
+    stop: int
+    """One past the last."""
+    is_cut: bool
+    """Whether a part was asked for, whose times begin at 0."""
+    chunks: tuple[Chunk, ...]
+    method: str
+    weights: WeightsChoice | None
+    """None for the plain methods."""
+    precision: str
+    allow_damaged: bool
+    version: str = __version__
+    plan_version: int = PLAN_VERSION
+
+    @property
+    def frames(self) -> int:
+        """Frames of the output."""
+        return self.stop - self.first
+
+    @property
+    def scale(self) -> tuple[Fraction, Fraction]:
+        """Target / source, (vertical, horizontal)."""
+        (h, w), (height, width) = self.source.size, self.target.size
+        return Fraction(height, h), Fraction(width, w)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know before the work, one line each."""
+        streams = tuple(action.note for action in self.actions if action.note)
+        return (*self.source.notes, *self.target.notes, *streams)
+
+    def identity(self) -> dict[str, str]:
+        """What makes this job this job: name of a part to a hash of it. Names are what messages call them."""
+        source = self.source
+        weights_digest = self.weights.digest if self.weights else ""
+        target = replace(self.target, notes=())
+        parts: dict[str, object] = {
+            "the source": (source.digest, source.bytes, source.video_stream),
+            "the weights": weights_digest,
+            "the size": self.target.size,
+            "the method": self.method,
+            "the precision": self.precision,
+            "the encoder's settings": to_plain(target),
+            "the kind of file": self.ending,
+            "the other streams": to_plain(self.actions),
+            "the part of the video": (self.first, self.stop, self.is_cut),
+            "the chunk length": [(c.start, c.stop) for c in self.chunks],
+            "the version of vrinr": (self.version, self.plan_version),
+        }
+        return {name: _hash(part) for name, part in parts.items()}
+
+    def fingerprint(self) -> str:
+        """One hash of all of `identity`."""
+        return _hash(self.identity())
+
+
+def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan:
+    """Decide everything that can be decided before the first frame.
+
+    Raises:
+        OptionError: a size, time or encoder value that this source cannot have.
+        TargetError: the output's container cannot hold what was asked.
+        InputError: the chosen part has no frame.
+        WeightsError: weights that cannot be read.
+    """
+    size = target_size(options.size, source.size, is_turned=source.rotation in (90, 270))
+    container = container_for(output)
+    request = EncoderRequest(
+        codec=options.codec,
+        crf=options.crf,
+        bitrate=options.bitrate,
+        preset=options.preset,
+        pix_fmt=options.pix_fmt,
+        options=options.encoder_options,
+    )
+    target = choose_video_target(request, source, size, container)
+    target = replace(target, sample_aspect_ratio=scaled_shape(source.size, size, source.sample_aspect_ratio))
+    first, stop = chosen_frames(source.timeline, options.start, options.end, options.frames)
+    return Plan(
+        source=source,
+        target=target,
+        ending=output.suffix.lower(),
+        actions=plan_streams(source, container, audio=options.audio),
+        first=first,
+        stop=stop,
+        is_cut=any(value is not None for value in (options.start, options.end, options.frames)),
+        chunks=cut_chunks(first, stop, options.chunk_frames),
+        method=options.method,
+        weights=choose_weights(options) if options.method == "vrinr" else None,
+        precision=options.precision,
+        allow_damaged=options.allow_damaged,
+    )
+
+
+def choose_weights(options: UpscaleOptions) -> WeightsChoice:
+    """The weights that were asked for, from their header."""
+    path = weights.find(options.weights)
+    header = read_header(path)
+    return WeightsChoice(path, header.digest, header.config.context)
+
+
+def cut_chunks(first: int, stop: int, length: int) -> tuple[Chunk, ...]:
+    """Frames [first, stop) in runs of `length`; a last run of less than a quarter joins the one before."""
+    if length < 1:
+        raise OptionError(f"chunk frames is {length}", hint="choose 1 or more")
+    edges = list(range(first, stop, length))
+    if len(edges) > 1 and 4 * (stop - edges[-1]) < length:
+        edges.pop()
+    ends = [*edges[1:], stop]
+    return tuple(Chunk(n, start, end) for n, (start, end) in enumerate(zip(edges, ends, strict=True)))
+
+
+def _hash(part: object) -> str:
+    words = json.dumps(to_plain(part), sort_keys=True)
+    return hashlib.sha256(words.encode()).hexdigest()[:32]

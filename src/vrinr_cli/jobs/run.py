@@ -1,0 +1,91 @@
+"""The only unit of work: one chunk, from source frames to a closed file."""
+
+import os
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vrinr_cli.engine.device import Compute
+from vrinr_cli.engine.engine import Engine, Geometry
+from vrinr_cli.frame import Frame
+from vrinr_cli.jobs.journal import ChunkReport
+from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
+from vrinr_cli.jobs.plan import Chunk, Plan
+from vrinr_cli.model import checkpoint
+from vrinr_cli.video.reader import read_frames
+from vrinr_cli.video.writer import ChunkWriter
+
+QUEUE_BYTES = 64 << 20
+"""Bytes of finished pictures that may wait for the encoder, beside the one at work."""
+QUEUE_FRAMES = 8
+
+
+@dataclass(slots=True)
+class Resources:
+    """What a worker holds for all its chunks."""
+
+    engine: Engine
+    encoder_threads: int
+    repeated: int = 0
+    """Damaged source frames that were replaced by the last good one."""
+
+
+def make_resources(plan: Plan, compute: Compute, *, tile: int | None, memory: int | None) -> Resources:
+    """Load the weights and set up the engine.
+
+    Raises:
+        WeightsError: the weights are damaged.
+    """
+    source, target = plan.source, plan.target
+    geometry = Geometry(source.format, source.color, source.size, target.format, target.color, target.size)
+    model = checkpoint.load(plan.weights.path) if plan.weights else None
+    engine = Engine(model, geometry, compute, method=plan.method, tile=tile, memory_limit=memory)
+    return Resources(engine, encoder_threads=os.cpu_count() or 1)
+
+
+def run_chunk(
+    plan: Plan, chunk: Chunk, path: Path, resources: Resources, on_frame: Callable[[int], None]
+) -> ChunkReport:
+    """Restore the frames of one chunk into one closed file.
+
+    Args:
+        plan: the job.
+        chunk: which frames; context frames around them are read too and thrown away.
+        path: the file to make.
+        resources: of this worker.
+        on_frame: called with the source index of each frame handed to the encoder.
+
+    Raises:
+        InputError: the source is damaged here.
+        EngineError: a frame could not be restored.
+        EncodeError: the encoder or the disk failed. In every case no file is left.
+    """
+    started = time.monotonic()
+    engine = resources.engine
+    first = max(chunk.start - engine.context, 0)
+    last = min(chunk.stop + engine.context, len(plan.source.timeline))
+    waiting = _queue_length(plan)
+    with (
+        ReadAhead(_frames(plan, first, last, resources), waiting) as frames,
+        ChunkWriter(path, plan.target, threads=resources.encoder_threads) as writer,
+    ):
+        with WriteBehind(writer.write, waiting) as sink:
+            for frame in engine.restore(frames, range(chunk.start, chunk.stop)):
+                sink.put(frame)
+                on_frame(frame.index)
+        written = writer.close()
+    return ChunkReport(chunk.index, chunk.start, written, time.monotonic() - started)
+
+
+def _frames(plan: Plan, first: int, last: int, resources: Resources) -> Generator[Frame]:
+    def count(_: int) -> None:
+        resources.repeated += 1
+
+    yield from read_frames(plan.source, first, last, allow_damaged=plan.allow_damaged, on_repeat=count)
+
+
+def _queue_length(plan: Plan) -> int:
+    height, width = plan.target.size
+    samples = 2 if plan.target.format.depth > 8 else 1
+    return max(1, min(QUEUE_FRAMES, QUEUE_BYTES // (height * width * samples * 3)))

@@ -1,0 +1,34 @@
+"""A training run from a request to a checkpoint."""
+
+from collections.abc import Callable
+
+from vrinr_cli.errors import OptionError, TargetError
+from vrinr_cli.model import checkpoint
+from vrinr_cli.model.config import DEFAULT
+from vrinr_cli.training.files import named_clips, read_corpus
+from vrinr_cli.training.options import TrainOptions, TrainRequest
+from vrinr_cli.training.trainer import Trainer, TrainProgress, check_corpus
+
+
+def train(request: TrainRequest, options: TrainOptions, *, report: Callable[[TrainProgress], None]) -> None:
+    """Train and write the checkpoint; a stopped run of the same request goes on.
+
+    Raises:
+        VrinrError: one of its kinds; the state of the run is kept.
+    """
+    if request.output.suffix != ".safetensors":
+        raise OptionError(f"{request.output.name}: not a .safetensors file", hint="name the output so")
+    if not request.output.parent.is_dir():
+        raise TargetError(f"{request.output.parent}: no such folder", hint="make it first")
+    start = checkpoint.load(request.weights) if request.weights else None
+    corpus = read_corpus(request.data)
+    check_corpus(corpus, options)
+    trainer = Trainer(
+        corpus,
+        start.config if start else DEFAULT,
+        options,
+        output=request.output,
+        validation=dict(named_clips(request.validation)) if request.validation else None,
+        start_from=start,
+    )
+    trainer.run(report)

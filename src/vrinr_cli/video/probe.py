@@ -1,0 +1,220 @@
+"""What a source is: its streams, its picture and the times of its frames, found by reading it once."""
+
+import hashlib
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from vrinr_cli.errors import InputError
+from vrinr_cli.frame import ColorSpec, Matrix, PlaneFormat
+from vrinr_cli.video.info import SourceInfo, StreamInfo, StreamKind, Timeline
+from vrinr_cli.video.pixels import has_alpha, plane_format, planes_of
+from vrinr_cli.video.source import decoder_name, is_picture, main_video, open_source, shown
+from vrinr_cli.video.tags import (
+    SideData,
+    color_of,
+    rotation_of,
+    sample_aspect_ratio_of,
+    side_data_of,
+)
+from vrinr_cli.video.timeline import (
+    HEAD_FRAMES,
+    Scan,
+    StreamPackets,
+    clock,
+    decode_times,
+    nominal_step,
+    scan,
+)
+
+_DIGEST_BYTES = 1 << 20
+_KINDS: dict[str, StreamKind] = {
+    "video": "video",
+    "audio": "audio",
+    "subtitle": "subtitle",
+    "attachment": "attachment",
+}
+_RATE_TOLERANCE = Fraction(1, 1000)
+"""Relative difference of rates that counts as none."""
+_STEADY_SECONDS = Fraction(2, 1000)
+"""Frame times that vary by no more than this have a constant rate, rounded by the container."""
+
+
+def probe(path: Path, *, allow_damaged: bool = False) -> SourceInfo:
+    """Read a source once, without decoding more of it than its times need.
+
+    Args:
+        path: a local video file of any format.
+        allow_damaged: take a file that is cut or damaged as it is, with a note that says so.
+
+    Raises:
+        OptionError: there is no such file.
+        InputError: it has no video that can be read; or it is cut or damaged, unless that is allowed.
+    """
+    path = path.resolve()
+    with open_source(path) as container:
+        stream = main_video(container, path)
+        decoder = decoder_name(stream)
+        head = decode_times(path, decoder, limit=HEAD_FRAMES)
+        first = head.first
+        if first is None:
+            raise InputError(
+                f"{shown(path)}: no frame could be decoded (encrypted or unsupported: {stream.codec_context.name})",
+                hint="play the file to see whether it is whole",
+            )
+        found = scan(container, stream, path, decoder=decoder, head=head)
+        damage = _damage(container, stream, found)
+        if damage and not allow_damaged:
+            raise InputError(f"{shown(path)}: {damage}", hint="copy it again, or allow damage with --skip-damaged")
+        kind = _readable_format(first, path)
+        color = color_of(first, stream, kind)
+        side = side_data_of(first)
+        return SourceInfo(
+            path=path,
+            bytes=path.stat().st_size,
+            digest=digest_of(path),
+            container=container.format.name,
+            video_stream=stream.index,
+            codec=stream.codec_context.codec.canonical_name,
+            decoder=decoder,
+            size=(first.height, first.width),
+            format=kind,
+            color=color,
+            sample_aspect_ratio=sample_aspect_ratio_of(stream),
+            display_matrix=side.display_matrix,
+            rotation=rotation_of(side.display_matrix),
+            average_rate=_average_rate(stream, found.timeline),
+            is_variable_rate=_is_variable(found.timeline),
+            is_interlaced=head.is_interlaced,
+            timeline=found.timeline,
+            keyframes=found.keyframes,
+            decoder_pts=found.decoder_pts,
+            streams=tuple(_stream_info(other, found.streams[other.index]) for other in container.streams),
+            chapters=len(container.chapters()),
+            metadata=dict(container.metadata),
+            mastering_display=side.mastering_display,
+            content_light=side.content_light,
+            notes=_notes(container, first, color, side, is_interlaced=head.is_interlaced, damage=damage),
+        )
+
+
+def digest_of(path: Path) -> str:
+    """sha256 over the file's size, first MiB and last MiB, in hexadecimal."""
+    size = path.stat().st_size
+    content = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        content.update(file.read(_DIGEST_BYTES))
+        file.seek(max(size - _DIGEST_BYTES, 0))
+        content.update(file.read(_DIGEST_BYTES))
+    return content.hexdigest()
+
+
+def _readable_format(first: av.VideoFrame, path: Path) -> PlaneFormat:
+    try:
+        kind = plane_format(first.format.name)
+        planes_of(first, kind)
+    except InputError as error:
+        raise InputError(f"{shown(path)}: {error}", hint=error.hint) from error
+    return kind
+
+
+def _damage(container: InputContainer, stream: VideoStream, found: Scan) -> str:
+    """What is lost of the file, in words; empty if nothing is."""
+    if found.failed_at is not None:
+        return f"damaged at {clock(found.timeline, found.failed_at)}"
+    missing_seconds = _missing_seconds(container, stream, found)
+    if missing_seconds:
+        return f"the file is cut, {float(missing_seconds):.1f} s are missing"
+    missing = _missing_packets(container, stream, found.streams[stream.index])
+    return f"the file is cut, {missing} frames are missing" if missing else ""
+
+
+def _missing_packets(container: InputContainer, stream: VideoStream, seen: StreamPackets) -> int:
+    """Video packets that the index promises and the file lacks."""
+    if container.format.name.startswith("mov"):
+        return max(len(stream.index_entries) - seen.packets, 0)
+    missing = stream.frames - seen.packets  # a header's word, often a little wrong
+    return missing if missing > max(2, stream.frames // 100) else 0
+
+
+def _missing_seconds(container: InputContainer, stream: VideoStream, found: Scan) -> Fraction:
+    """Seconds by which all streams end too early for the container's duration; 0 within tolerance.
+
+    Tolerance is the most of 1 %, two frames and half a second.
+    """
+    ends = [seen.end for seen in found.streams.values() if seen.end is not None]
+    if container.duration is None or not ends:
+        return Fraction(0)
+    expected = Fraction(container.duration, av.time_base)
+    start = Fraction(container.start_time or 0, av.time_base)
+    end = max(ends)
+    missing = expected - max(end, end - start)  # some containers count from 0, some from their start
+    frame = nominal_step(stream) * found.timeline.time_base
+    return missing if missing > max(expected / 100, 2 * frame, Fraction(1, 2)) else Fraction(0)
+
+
+def _is_variable(timeline: Timeline) -> bool:
+    gaps = timeline.durations[:-1]
+    if not gaps:
+        return False
+    spread = max(gaps) - min(gaps)
+    return spread > 1 and spread * timeline.time_base > _STEADY_SECONDS
+
+
+def _average_rate(stream: VideoStream, timeline: Timeline) -> Fraction | None:
+    """Frames a second: the stream's word where the times agree, else as counted; None for a single frame."""
+    if len(timeline) < 2:
+        return stream.average_rate or stream.guessed_rate
+    counted = (len(timeline) - 1) / ((timeline.pts[-1] - timeline.pts[0]) * timeline.time_base)
+    for stated in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if stated and abs(counted / stated - 1) < _RATE_TOLERANCE:
+            return stated
+    return counted.limit_denominator(100_000)
+
+
+def _stream_info(stream: Stream, seen: StreamPackets) -> StreamInfo:
+    return StreamInfo(
+        index=stream.index,
+        kind=_KINDS.get(stream.type, "data"),
+        codec=_codec_name(stream),
+        time_base=stream.time_base or Fraction(1, 1000),
+        is_picture=is_picture(stream),
+        is_default=bool(stream.disposition & Disposition.default),
+        packets=seen.packets,
+        language=stream.metadata.get("language", ""),
+        title=stream.metadata.get("title", ""),
+    )
+
+
+def _codec_name(stream: Stream) -> str:
+    if stream.codec_context is not None:
+        return stream.codec_context.codec.canonical_name
+    return (stream.name if stream.type == "data" else None) or "?"
+
+
+def _notes(
+    container: InputContainer,
+    first: av.VideoFrame,
+    color: ColorSpec,
+    side: SideData,
+    *,
+    is_interlaced: bool,
+    damage: str,
+) -> tuple[str, ...]:
+    """One line for each thing that a user should know."""
+    videos = [stream for stream in container.streams if stream.type == "video" and not is_picture(stream)]
+    standard = {Matrix.SMPTE170M: "BT.601", Matrix.BT709: "BT.709"}.get(color.matrix, color.matrix.name)
+    told = {
+        damage: bool(damage),
+        f"{len(videos)} video streams; the one flagged as default, or else the first, is read": len(videos) > 1,
+        "interlaced; combs are enlarged": is_interlaced,
+        f"color matrix is not tagged, taken as {standard}": "matrix" in color.guessed,
+        f"color range is not tagged, taken as {color.range.value}": "range" in color.guessed,
+        "transparency is dropped": has_alpha(first.format.name),
+        "Dolby Vision is dropped, the picture below it is kept": side.has_dolby_vision,
+    }
+    return tuple(note for note, is_told in told.items() if is_told)

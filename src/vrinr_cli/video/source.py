@@ -1,0 +1,217 @@
+"""Opening a source: local files only, by content, no playlists; and choosing what to decode."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import cast
+
+import av
+from av.codec.context import ThreadType
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Disposition, Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from vrinr_cli.errors import InputError, OptionError
+from vrinr_cli.video.files import file_url, printable
+
+_SCRIPTS = frozenset(
+    [
+        "concat",
+        "hls",
+        "dash",
+        "webm_dash_manifest",
+        "sdp",
+        "rtp",
+        "rtsp",
+        "image2",
+        "image2pipe",
+        "alias_pix",
+        "mpjpeg",
+        "ffmetadata",
+    ]
+)
+"""Demuxers that read what a file names, not what it holds."""
+_DEVICES = frozenset(
+    [
+        "lavfi",
+        "fbdev",
+        "x11grab",
+        "xcbgrab",
+        "oss",
+        "alsa",
+        "pulse",
+        "jack",
+        "kmsgrab",
+        "v4l2",
+        "video4linux2,v4l2",
+        "iec61883",
+    ]
+)
+_TEXT_ART = frozenset(["tty", "bin", "xbin", "idf", "adf"])
+"""Demuxers that draw text as pictures."""
+
+_NOT_A_VIDEO_HINT = "choose a video file"
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Decoders for streams with alpha, which FFmpeg's own ones drop."""
+
+
+def open_source(path: Path) -> InputContainer:
+    """A source opened for reading by its content, whatever its name says; the caller closes it.
+
+    Nothing but this file is read: no protocol but `file`, and no format that names other files.
+
+    Raises:
+        OptionError: there is no file of this name.
+        InputError: the file is empty, unreadable, a playlist, a still picture or no video at all.
+    """
+    _check_file(path)
+    try:
+        container = av.open(
+            file_url(path),
+            mode="r",
+            options={"protocol_whitelist": "file", "format_whitelist": _allowed_formats()},
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise _not_opened(path, error) from error
+    if container.format.name.endswith("_pipe"):
+        container.close()
+        raise InputError(f"{shown(path)}: a still picture, not a video", hint=_NOT_A_VIDEO_HINT)
+    return container
+
+
+def shown(path: Path) -> str:
+    """The file's name as messages show it."""
+    return printable(path.name)
+
+
+def main_video(container: InputContainer, path: Path) -> VideoStream:
+    """The stream to restore: the first flagged as default that is no cover, else the first that is no cover.
+
+    Raises:
+        InputError: there is none, or no decoder for it.
+    """
+    videos = [stream for stream in container.streams if stream.type == "video"]
+    pictures = [stream for stream in videos if not is_picture(stream)]
+    if not pictures:
+        cause = "no video stream (only cover art)" if videos else "no video stream"
+        raise InputError(f"{shown(path)}: {cause}", hint=_NOT_A_VIDEO_HINT)
+    flagged = [stream for stream in pictures if stream.disposition & Disposition.default]
+    chosen = cast(VideoStream, (flagged or pictures)[0])
+    if chosen.codec_context is None:
+        raise InputError(f"{shown(path)}: no decoder for the video's codec", hint="convert the file to a common codec")
+    return chosen
+
+
+def is_picture(stream: Stream) -> bool:
+    """Whether a stream is a cover or a thumbnail."""
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def decoder_name(stream: VideoStream) -> str:
+    """The decoder that gives all that the stream holds, alpha included."""
+    has_alpha = stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE")) == "1"
+    name = stream.codec_context.name
+    return _ALPHA_DECODERS.get(name, name) if has_alpha else name
+
+
+def only(container: InputContainer, stream: VideoStream) -> None:
+    """Let the demuxer pass over all other streams."""
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all
+
+
+def decoder_of(stream: VideoStream, name: str, *, threads: int = 0, by_frames: bool = True) -> VideoCodecContext:
+    """A decoder for the stream's packets.
+
+    Args:
+        stream: of an open file.
+        name: FFmpeg's name of the decoder.
+        threads: 0 is one a core.
+        by_frames: decode several frames at a time, not only parts of one.
+    """
+    context = stream.codec_context
+    if name != context.name:
+        context = cast(VideoCodecContext, av.CodecContext.create(name, "r"))
+        context.extradata = stream.codec_context.extradata
+    context.thread_type = ThreadType.AUTO if by_frames else ThreadType.SLICE
+    context.thread_count = threads
+    return context
+
+
+def decoded(
+    container: InputContainer,
+    stream: VideoStream,
+    context: VideoCodecContext,
+    on_error: Callable[[av.FFmpegError], object],
+) -> Iterator[av.VideoFrame]:
+    """Frames in display order from where the file stands to its end, the decoder flushed.
+
+    Packets before the first key frame are passed over. What the demuxer or decoder complains of is told to
+    `on_error` and not raised: the frames that are missing then tell where. A decoder's OSError says nothing
+    of the file's permissions.
+    """
+    has_begun = False
+    for packet in _packets(container, stream, on_error):
+        has_begun = has_begun or packet.is_keyframe
+        if not has_begun and packet.size:
+            continue
+        try:
+            frames = context.decode(packet)
+        except av.FFmpegError as error:
+            on_error(error)
+            continue
+        yield from frames
+
+
+def _packets(
+    container: InputContainer, stream: VideoStream, on_error: Callable[[av.FFmpegError], object]
+) -> "Iterator[Packet[VideoStream]]":
+    try:
+        yield from container.demux(stream)
+    except av.FFmpegError as error:  # what comes after cannot be reached: flush
+        on_error(error)
+        yield cast("Packet[VideoStream]", Packet())
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise OptionError(f"{shown(path)}: no such file", hint="check the path")
+    if not path.is_file():
+        raise OptionError(f"{shown(path)}: not a file", hint="name a video file")
+    try:
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
+    except OSError as error:
+        raise InputError(
+            f"{shown(path)}: cannot be read ({error.strerror})", hint="check the file's permissions"
+        ) from error
+    if is_empty:
+        raise InputError(f"{shown(path)}: the file is empty", hint="copy or download it again")
+
+
+def _not_opened(path: Path, error: Exception) -> InputError:
+    if isinstance(error, av.ArgumentError):  # what FFmpeg says of formats that are not on the list
+        return InputError(f"{shown(path)}: playlists are not read", hint="name the video file itself")
+    with path.open("rb") as file:
+        is_mp4 = file.read(8)[4:] == b"ftyp"
+    if is_mp4 and isinstance(error, av.InvalidDataError):
+        return InputError(f"{shown(path)}: the index is missing (file cut?)", hint="copy or download the file again")
+    return InputError(f"{shown(path)}: not a video that can be read", hint=_NOT_A_VIDEO_HINT)
+
+
+@cache
+def _allowed_formats() -> str:
+    """FFmpeg's list of the demuxers that a source may have."""
+    names = {name for format_name in av.formats_available if (name := _demuxer(format_name))}
+    return ",".join(sorted(names - _SCRIPTS - _DEVICES - _TEXT_ART))
+
+
+def _demuxer(format_name: str) -> str | None:
+    try:
+        return av.ContainerFormat(format_name, "r").name
+    except ValueError:
+        return None

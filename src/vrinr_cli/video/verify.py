@@ -1,0 +1,167 @@
+"""Whether a finished file is what the plan promised: every frame decodes, at its time, and no stream is lost."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from vrinr_cli.errors import VerifyError
+from vrinr_cli.video.files import cause_of, open_written, printable
+from vrinr_cli.video.join import JoinedStream
+
+_HINT = "the chunks are kept; the same command joins them again"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What was found, all as expected."""
+
+    frames: int
+    packets: tuple[int, ...]
+    """Of each stream."""
+    largest_error: Fraction
+    """Seconds; by how much a time differs at most, 0 where the container holds times exactly."""
+
+
+def verify(
+    path: Path,
+    *,
+    pts: Sequence[int],
+    time_base: Fraction,
+    size: tuple[int, int],
+    streams: Sequence[JoinedStream],
+) -> VerifyReport:
+    """Reads a file to its end and decodes its video.
+
+    Args:
+        path: the file.
+        pts: times of all frames in display order.
+        time_base: unit of `pts`.
+        size: (height, width) of the coded frames.
+        streams: what the file must hold, in order; data streams that a muxer adds behind are let be.
+
+    Returns:
+        What was found.
+
+    Raises:
+        VerifyError: the first difference.
+    """
+    try:
+        with open_written(path) as file:
+            video = _check_streams(path, file, streams)
+            check = _FrameCheck(path, pts, time_base, size, video.time_base or time_base)
+            packets = _read_all(file, video, check)
+            check.finish()
+    except (FFmpegError, OSError) as error:
+        raise VerifyError(f"{printable(path.name)}: does not read back: {cause_of(error)}", hint=_HINT) from error
+    _check_packets(path, streams, packets)
+    return VerifyReport(frames=len(pts), packets=tuple(packets), largest_error=check.largest_error)
+
+
+class _FrameCheck:
+    """Holds each decoded frame against its expected time and size."""
+
+    def __init__(
+        self,
+        path: Path,
+        pts: Sequence[int],
+        time_base: Fraction,
+        size: tuple[int, int],
+        tick: Fraction,
+    ) -> None:
+        self._name = printable(path.name)
+        self._pts = pts
+        self._time_base = time_base
+        self._size = size
+        self._tick = tick
+        self._seen = 0
+        self.largest_error = Fraction(0)
+
+    def take_all(self, frames: Iterable[object]) -> None:
+        """Compare the next frames in display order."""
+        for frame in frames:
+            if isinstance(frame, av.VideoFrame):
+                self._take(frame)
+
+    def _take(self, frame: av.VideoFrame) -> None:
+        number = self._seen
+        self._seen += 1
+        if number >= len(self._pts):
+            raise VerifyError(f"{self._name}: more than {number} frames", hint=_HINT)
+        if frame.is_corrupt:
+            raise VerifyError(f"{self._name}: frame {number} is damaged", hint=_HINT)
+        if (frame.height, frame.width) != self._size:
+            raise VerifyError(
+                f"{self._name}: frame {number} is {frame.width}x{frame.height}, "
+                f"{self._size[1]}x{self._size[0]} is wanted",
+                hint=_HINT,
+            )
+        self._take_time(number, frame.pts)
+
+    def finish(self) -> None:
+        """Compare the number of frames."""
+        if self._seen != len(self._pts):
+            raise VerifyError(f"{self._name}: {self._seen} frames, {len(self._pts)} are wanted", hint=_HINT)
+
+    def _take_time(self, number: int, found: int | None) -> None:
+        """A time is right if it is the expected one or one of the container's ticks next to it."""
+        wanted = self._pts[number] * self._time_base
+        ticks = wanted / self._tick
+        if found not in (floor(ticks), ceil(ticks)) or found is None:
+            shown = "no time" if found is None else f"time {float(found * self._tick):.6f} s"
+            raise VerifyError(f"{self._name}: frame {number} has {shown}, {float(wanted):.6f} s is wanted", hint=_HINT)
+        self.largest_error = max(self.largest_error, abs(found * self._tick - wanted))
+
+
+def _check_streams(path: Path, file: InputContainer, wanted: Sequence[JoinedStream]) -> VideoStream:
+    """The video stream, if the file has the streams wanted.
+
+    Covers come last in MP4 and Matroska, so pictures are compared by number and the rest by order.
+    """
+    kinds = [stream.type for stream in file.streams if not _is_picture(stream)]
+    while kinds and kinds[-1] == "data" and len(kinds) > sum(not s.is_picture for s in wanted):
+        kinds.pop()  # MP4's own chapter track
+    expected = [stream.kind for stream in wanted if not stream.is_picture]
+    pictures = sum(_is_picture(stream) for stream in file.streams)
+    if kinds != expected or pictures != sum(stream.is_picture for stream in wanted):
+        raise VerifyError(
+            f"{printable(path.name)}: streams {', '.join(kinds)} and {pictures} covers, "
+            f"{', '.join(expected)} and {sum(s.is_picture for s in wanted)} covers are wanted",
+            hint=_HINT,
+        )
+    return next(stream for stream in file.streams.video if not _is_picture(stream))
+
+
+def _is_picture(stream: Stream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _read_all(file: InputContainer, video: VideoStream, check: _FrameCheck) -> list[int]:
+    """Decodes the video and counts the packets of every stream, by its index."""
+    video.thread_type = "AUTO"
+    packets = [0] * len(file.streams)
+    for packet in file.demux():
+        if not packet.size:  # the end of a stream, told more than once
+            continue
+        packets[packet.stream_index] += 1
+        if packet.stream_index == video.index:
+            check.take_all(packet.decode())
+    check.take_all(video.decode(None))
+    return packets
+
+
+def _check_packets(path: Path, wanted: Sequence[JoinedStream], found: Sequence[int]) -> None:
+    for index, (stream, packets) in enumerate(zip(wanted, found, strict=False)):
+        if stream.packets is not None and not stream.is_picture and packets != stream.packets:
+            raise VerifyError(
+                f"{printable(path.name)}: {stream.kind} stream {index} has {packets} packets, "
+                f"{stream.packets} are wanted",
+                hint=_HINT,
+            )
