@@ -118,7 +118,10 @@ def _read_scalar(kind: Any, plain: Any, at: str) -> Any:
         return kind[plain]
     if kind is float:
         _expect(isinstance(plain, int | float) and not isinstance(plain, bool), at, "a number")
-        return float(plain)
+        try:
+            return float(plain)
+        except OverflowError as error:
+            raise ValueError(f"{at}: expected a number that fits") from error
     if kind in (Fraction, Path):
         _expect(isinstance(plain, str), at, f"a {kind.__name__} in text")
         try:

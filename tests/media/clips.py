@@ -239,8 +239,9 @@ def add_video(out: OutputContainer, spec: Spec) -> VideoStream:
     return stream
 
 
-_STEADY = {"libx264": {"mbtree": "0"}}
-"""With macroblock trees this build of x264 gives other bytes on each run, even with one thread."""
+_STEADY = {"libx264": {"mbtree": "0"}, "libx265": {"x265-params": "log-level=none:pools=1"}}
+"""With macroblock trees this build of x264 gives other bytes on each run of a small picture, even with one
+thread; x265 is to be quiet."""
 _INTER_CODED = ("libx264", "libx265", "mpeg2video", "mpeg4", "libvpx-vp9", "libvpx", "libsvtav1")
 
 

@@ -1,5 +1,6 @@
 """Files that are cut, damaged or no video, made from good ones."""
 
+from collections.abc import Collection
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,13 +31,14 @@ def with_noise(source: Path, path: Path, *, packet: int, length: int = 200) -> P
     return path
 
 
-def undecodable(source: Path, path: Path) -> Path:
-    """The file with zeros in place of every packet of its video."""
+def zeroed(source: Path, path: Path, *, packets: Collection[int] | None = None) -> Path:
+    """The file with zeros in place of some packets of its video, by their numbers in the file, or of all."""
     with av.open(source) as container:
         payloads = [bytes(p) for p in container.demux(container.streams.video[0]) if p.size]
     content = source.read_bytes()
-    for payload in payloads:
-        content = content.replace(payload, bytes(len(payload)))
+    for number, payload in enumerate(payloads):
+        if packets is None or number in packets:
+            content = content.replace(payload, bytes(len(payload)))
     path.write_bytes(content)
     return path
 

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
+
+from media import pictures
 from vrinr_cli.frame import ColorSpec, Frame, Matrix, Plane, Range
 from vrinr_cli.video.containers import AudioChoice, StreamAction, container_for, plan_streams
 from vrinr_cli.video.encoders import EncoderRequest, VideoTarget, choose_video_target
@@ -15,8 +18,6 @@ from vrinr_cli.video.pixels import plane_format, planes_of
 from vrinr_cli.video.probe import probe
 from vrinr_cli.video.verify import VerifyReport, verify
 from vrinr_cli.video.writer import ChunkWriter
-
-from media import pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def made_up_source(
     streams: tuple[StreamInfo, ...] = (),
 ) -> SourceInfo:
     """A source that no file stands for."""
-    steps = tuple(after - before for before, after in zip(pts, pts[1:], strict=False))
+    steps = tuple(after - before for before, after in pairwise(pts))
     return SourceInfo(
         path=Path("/nowhere/source.mkv"),
         bytes=1,

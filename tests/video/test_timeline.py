@@ -57,7 +57,7 @@ def test_the_clock_counts_from_the_first_frame() -> None:
     assert clock(line, 1) == "1:02:03.004"
 
 
-@pytest.mark.parametrize("name", ["vfr.mkv", "vfr.mp4", "vfr.nut"])
+@pytest.mark.parametrize("name", ["vfr.mkv", "vfr.mp4"])
 def test_a_variable_rate_keeps_each_time(tmp_path: Path, name: str) -> None:
     info = probe(clips.vfr(tmp_path / name, frames=16))
     steps = [clips.VFR_STEPS_MS[n % len(clips.VFR_STEPS_MS)] for n in range(15)]

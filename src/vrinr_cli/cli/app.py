@@ -1,5 +1,6 @@
 """The `vrinr` command: its subcommands and what every one of them shares."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -46,5 +47,8 @@ def common(
 
 def main() -> None:
     """Entry point of the console command."""
+    # torch's threads spin while they wait, which starves the decoder, the encoder and other jobs; read when
+    # torch loads. docs/decisions/0008.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     show.replace_what_cannot_be_written()
     app()

@@ -37,6 +37,8 @@ def plane_range(format_: PlaneFormat, color: ColorSpec, plane: int) -> tuple[flo
 def to_values(plane: Plane, zero: float, span: float, device: torch.device) -> Tensor:
     """Codes -> values, float32, (h, w): luma, R, G, B in [0, 1], chroma in [-0.5, 0.5]."""
     wide = plane.astype(np.int32) if plane.dtype == np.uint16 else plane
+    if not wide.flags.writeable:  # torch warns of it, though nothing here writes
+        wide = wide.copy()
     codes = torch.from_numpy(np.ascontiguousarray(wide)).to(device)
     return (codes.to(torch.float32) - zero) / span
 

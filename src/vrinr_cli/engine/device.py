@@ -36,7 +36,7 @@ def choose(device: str, precision: str) -> Compute:
         OptionError: no such name.
         DeviceError: the device is not to be had here; says why.
     """
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d\d?)?", device):
         raise OptionError(f"device {device!r}", hint="choose auto, cpu, cuda, cuda:N or mps")
     if precision != "auto" and precision not in PRECISIONS:
         raise OptionError(f"precision {precision!r}", hint=f"choose auto, {', '.join(PRECISIONS)}")

@@ -115,11 +115,13 @@ class Engine:
             wanted: indices to give back.
 
         Raises:
-            EngineError: memory does not suffice for the smallest tile, or a result is not finite in float32.
+            EngineError: memory does not suffice for the smallest tile, a result is not finite in float32, or a
+                wanted frame did not come.
         """
         window = _Window(iter(frames))
         done = wanted.start
         while done < wanted.stop:
+            ran_out = False
             try:
                 for frame, residual in self._residuals(window, done, wanted.stop):
                     yield self._composed(frame, residual)
@@ -127,7 +129,11 @@ class Engine:
             except (RuntimeError, MemoryError) as error:
                 if not memory.is_out_of_memory(error) or self.networks is None:
                     raise
+                ran_out = True
+            if ran_out:  # told here, as the handler's traceback still holds the tensors
                 self._halve(done)
+            elif done < wanted.stop:
+                raise _absent(done)
 
     def _composed(self, frame: Frame, residual: Tensor | None) -> Frame:
         base = self.converter.base(frame.planes)
@@ -189,6 +195,8 @@ class Engine:
             if features is not None and pushed - self.context >= first:
                 yield pushed - self.context, features
             pushed += 1
+        if pushed == stop + self.context:
+            return  # all of them came out already
         rest = pushed - min(self.context, pushed - begin)
         for index, features in enumerate(stream.finish(), start=rest):
             if index >= stop:
@@ -333,18 +341,23 @@ class _Window:
     def frame(self, index: int) -> Frame:
         """One frame; it must not have been forgotten."""
         if not self.holds(index):
-            raise EngineError(f"frame {index} did not come", hint="report this as a fault of vrinr")
+            raise _absent(index)
         return self.kept[index]
 
     def first_within(self, index: int) -> int:
         """The first frame that is kept, from `index` on."""
-        self.holds(index)
+        if not self.holds(index) and not self.kept:
+            raise _absent(index)
         return max(min(self.kept), index)
 
     def forget_before(self, index: int) -> None:
         """Let go of frames that nothing looks at any more."""
         for gone in [n for n in self.kept if n < index]:
             del self.kept[gone]
+
+
+def _absent(index: int) -> EngineError:
+    return EngineError(f"frame {index} did not come", hint="report this as a fault of vrinr")
 
 
 def kernel_of(method: str, model: VrInr | None) -> Kernel:

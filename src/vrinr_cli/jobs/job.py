@@ -225,7 +225,7 @@ def _finished(job: _Job, reports: Sequence[ChunkReport]) -> tuple[Joined, Verify
         plan.actions,
         folder.result_path,
         cut=Cut(plan.first, plan.stop) if plan.is_cut else None,
-        tags={"encoder": f"vrinr {__version__}{_weights_words(plan)}"},
+        tags=_made_by(plan),
     )
     job.listen(Stepped("verify"))
     verified = verify(
@@ -238,8 +238,12 @@ def _finished(job: _Job, reports: Sequence[ChunkReport]) -> tuple[Joined, Verify
     return joined, verified
 
 
-def _weights_words(plan: Plan) -> str:
-    return f", weights {plan.weights.path.stem} {plan.weights.digest[:12]}" if plan.weights else f", {plan.method}"
+def _made_by(plan: Plan) -> dict[str, str]:
+    """A tag that says what made the file; a comment that the source has stays."""
+    if any(key.lower() == "comment" for key in plan.source.metadata):
+        return {}
+    how = f"weights {plan.weights.path.stem} {plan.weights.digest[:12]}" if plan.weights else plan.method
+    return {"comment": f"vrinr {__version__}, {how}"}
 
 
 def _started(job: _Job) -> Started:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 
 from vrinr_cli.errors import WeightsError
 from vrinr_cli.model.config import ModelConfig
@@ -34,12 +35,17 @@ def load(path: Path) -> VrInr:
     """
     header = read_header(path)
     content = check_digest(header)
-    model = VrInr(header.config)
+    with torch.device("meta"):  # names and shapes only: a file that lies of its size makes no tensor
+        model = VrInr(header.config)
     expected = {name: ("F32", tuple(t.shape)) for name, t in model.state_dict().items()}
     if expected != header.tensors:
         differing = sorted(set(expected.items()) ^ set(header.tensors.items()))
         raise WeightsError(f"{path.name}: tensor {differing[0][0]} does not fit the config", hint=HINT)
-    model.load_state_dict(safetensors.torch.load(content))
+    try:
+        tensors = safetensors.torch.load(content)
+    except SafetensorError as error:
+        raise WeightsError(f"{path.name}: not a safetensors file ({error})", hint=HINT) from error
+    model.to_empty(device="cpu").load_state_dict(tensors)
     if not all(bool(torch.isfinite(t).all()) for t in model.state_dict().values()):
         raise WeightsError(f"{path.name}: a weight is not finite", hint=HINT)
     return model.eval().requires_grad_(False)
@@ -58,8 +64,11 @@ def initial(config: ModelConfig, seed: int) -> VrInr:
 def write_whole(path: Path, content: bytes) -> None:
     """Replace a file so that it holds either its old content or all of the new."""
     part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Every architectural choice as one named field. Pure data: torch is not needed to read it."""
 
+import math
 from dataclasses import dataclass, field
 
 from vrinr_cli.errors import OptionError
@@ -45,13 +46,16 @@ class ModelConfig:
             problems.append(f"channels {self.channels} with {self.mixed_channels} mixed on each side")
         if not 0 <= self.residual_blocks <= 256 or not self.shifts or min(self.shifts) < 0:
             problems.append(f"residual_blocks {self.residual_blocks}, shifts {self.shifts}")
-        if levels < 1 or len(self.table_cells) != levels or any(w % 2 == 0 for w in self.level_widths):
+        widths_fit = all(w >= 1 and w % 2 == 1 for w in self.level_widths)
+        if not 1 <= levels <= 16 or len(self.table_cells) != levels or not widths_fit:
             problems.append(f"level_widths {self.level_widths} with table_cells {self.table_cells}")
         if any(not 2 <= cells <= 128 for cells in self.table_cells):
             problems.append(f"table_cells {self.table_cells}")
         sizes = (self.table_features, self.slice_features, self.gate_units, self.query_units)
         if any(not 1 <= size <= 1024 for size in sizes) or not 1 <= self.query_basis <= 16:
             problems.append(f"feature sizes {sizes}, query_basis {self.query_basis}")
+        if not 0 < self.scales[0] <= self.scales[1] < math.inf or not math.isfinite(self.base_kernel):
+            problems.append(f"scales {self.scales}, base_kernel {self.base_kernel}")
         if problems:
             raise OptionError(f"no such network: {'; '.join(problems)}", hint="see ModelConfig")
 

@@ -23,10 +23,11 @@ class TextureTable(nn.Module):
     def forward(self, code: Tensor) -> Tensor:
         """Codes (N, 3, h, w) in [-1, 1] -> entries (N, D, h, w). -1 and 1 are the outermost grid points."""
         count, _, height, width = code.shape
-        places = code.permute(1, 0, 2, 3).reshape(CODE_LENGTH, -1).T.float()  # (N h w, 3)
+        exact = torch.promote_types(code.dtype, torch.float32)
+        places = code.permute(1, 0, 2, 3).reshape(CODE_LENGTH, -1).T.to(exact)  # (N h w, 3)
         grid = places.reshape(1, 1, 1, -1, CODE_LENGTH)
         with torch.autocast(code.device.type, enabled=False):
             read = functional.grid_sample(  # (1, D, 1, 1, N h w)
-                self.table[None].float(), grid, mode="bilinear", padding_mode="border", align_corners=True
+                self.table[None].to(exact), grid, mode="bilinear", padding_mode="border", align_corners=True
             )
         return read.reshape(-1, count, height, width).transpose(0, 1).to(code.dtype)

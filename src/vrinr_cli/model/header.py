@@ -64,7 +64,7 @@ def read_header(path: Path) -> CheckpointHeader:
             if name != "__metadata__"
         }
         digest = str(words["digest"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         if isinstance(error, VrinrError):
             raise WeightsError(f"{path.name}: {error}", hint=HINT) from error
         raise WeightsError(f"{path.name}: not weights of vrinr ({error})", hint=HINT) from error
@@ -103,7 +103,7 @@ def _read_json(path: Path) -> tuple[dict[str, Any], int]:
             header = json.loads(file.read(length))
     except OSError as error:
         raise WeightsError(f"{path}: {error.strerror or error}", hint=HINT) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path.name}: not a safetensors file", hint=HINT) from error
     if not isinstance(header, dict):
         raise WeightsError(f"{path.name}: not a safetensors file", hint=HINT)

@@ -165,6 +165,8 @@ class TrunkStream:
             return features
         if self.trunk.steps[number] == "open":
             entered = features
+        if not self.trunk.mixes[number].mixed:  # looks at no other frame, so it waits for none
+            return self._after(number, features, entered)
         delay = self.delays[number]
         if delay.waiting is None:
             delay.waiting = (features, entered)

@@ -230,7 +230,7 @@ class Trainer:
         hint = f"delete {self.state_path.name} to begin anew"
         try:
             with safe_open(self.state_path, framework="pt") as file:
-                words = file.metadata()
+                words = file.metadata() or {}
             tensors = safetensors.torch.load_file(self.state_path)
         except (SafetensorError, OSError) as error:
             raise WeightsError(f"{self.state_path.name}: damaged ({error})", hint=hint) from error
@@ -314,12 +314,14 @@ def check_corpus(corpus: Corpus, options: TrainOptions) -> None:
     Raises:
         InputError: no picture is large enough.
     """
-    sides = [min(a.shape[1:3]) for a in (*corpus.clips, *corpus.stills)]
     longest = max((a.shape[0] for a in corpus.clips), default=0)
-    if max(sides) < min(options.hr_limit, 8 * options.crop):
-        raise InputError(
-            f"the largest picture has {max(sides)} pixels on its short side, a window up to {options.hr_limit}",
-            hint="give larger pictures or a smaller --crop",
-        )
     if not corpus.stills and longest < options.frames:
         raise InputError(f"the longest clip has {longest} frames, a window {options.frames}", hint="lower --frames")
+    long_enough = [a for a in corpus.clips if a.shape[0] >= options.frames]
+    side = max(min(a.shape[1:3]) for a in (*long_enough, *corpus.stills))
+    largest = min(options.hr_limit, 8 * options.crop)
+    if side < largest:
+        raise InputError(
+            f"the largest picture has {side} pixels on its short side, a window up to {largest}",
+            hint="give larger pictures or a smaller --crop",
+        )

@@ -12,6 +12,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cache
+from pathlib import Path
 
 import av
 import av.logging
@@ -21,7 +23,7 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from vrinr_cli.errors import OptionError, TargetError
+from vrinr_cli.errors import InputError, OptionError, TargetError
 from vrinr_cli.frame import ChromaSite, ColorSpec, Family, Frame, Matrix, Plane, PlaneFormat, Range
 from vrinr_cli.video.containers import Container
 from vrinr_cli.video.files import cause_of, printable
@@ -41,6 +43,8 @@ _SITE_NAMES = {
     ChromaSite.BOTTOM: "bottom",
 }
 _COMMON_SUBSAMPLINGS = ((1, 1, "420"), (0, 1, "422"), (1, 0, "440"), (0, 0, "444"))
+_LEAST_SLICED = 32
+"""Samples; pictures below are one slice in FFV1."""
 _H264_WIDTH_LIMIT = 4096
 """Wider H.264 is beyond level 5.2 and not played by common hardware."""
 
@@ -133,7 +137,7 @@ ENCODERS: Mapping[str, _Encoder] = {
         "ffv1",
         takes_bitrate=False,
         max_depth=16,
-        options={"level": "3", "slices": "4", "slicecrc": "1", "g": "1"},
+        options={"level": "3", "slicecrc": "1", "g": "1"},
     ),
     "prores": _Encoder("prores_ks", takes_bitrate=False, max_depth=10, options={"vendor": "apl0"}),
 }
@@ -239,7 +243,7 @@ def choose_video_target(
         time_base=info.timeline.time_base,
         nominal_rate=_nominal_rate(info, encoder.max_rate),
         bit_rate=request.bitrate,
-        options=_options(request, encoder, planes, info),
+        options=_options(request, encoder, planes, size, info),
         codec_tag=_codec_tag(codec, planes) if container.has_codec_tags else "",
     )
     if request.options:
@@ -316,7 +320,7 @@ def set_up_encoder(encoder: VideoCodecContext | VideoStream, target: VideoTarget
         context.bit_rate = target.bit_rate
     tag_color(context, target.color)
     context.thread_count = threads
-    context.options = _bounded(target, threads) | {"chroma_sample_location": _SITE_NAMES[target.color.chroma_site]}
+    context.options = _options_here(target, threads) | {"chroma_sample_location": _SITE_NAMES[target.color.chroma_site]}
 
 
 def tag_color(tagged: VideoCodecContext | av.VideoFrame, color: ColorSpec) -> None:
@@ -339,12 +343,21 @@ def as_encoded(frame: av.VideoFrame, target: VideoTarget) -> av.VideoFrame:
 
 
 def _default_codec(request: EncoderRequest, info: SourceInfo, size: tuple[int, int], container: Container) -> str:
-    depth = plane_format(request.pix_fmt).depth if request.pix_fmt else info.format.depth
+    depth = _asked_depth(request.pix_fmt) if request.pix_fmt else info.format.depth
     if "h264" not in container.video_codecs:
         return "av1" if depth > 8 else "vp9"
     if min(size) < ENCODERS["h265"].least_side:
         return "h264"
     return "h265" if depth > 8 or size[1] > _H264_WIDTH_LIMIT else "h264"
+
+
+def _asked_depth(pix_fmt: str) -> int:
+    try:
+        return plane_format(pix_fmt).depth
+    except InputError as error:
+        raise OptionError(
+            f"no pixel format is called {printable(pix_fmt)}", hint="choose one such as yuv420p or yuv420p10le"
+        ) from error
 
 
 def _check_available(encoder: _Encoder) -> None:
@@ -449,10 +462,18 @@ def _nominal_rate(info: SourceInfo, most: int) -> Fraction:
     return min(max(rate, Fraction(1, 10)), Fraction(most)).limit_denominator(1001)
 
 
-def _options(request: EncoderRequest, encoder: _Encoder, planes: PlaneFormat, info: SourceInfo) -> dict[str, str]:
+def _options(
+    request: EncoderRequest,
+    encoder: _Encoder,
+    planes: PlaneFormat,
+    size: tuple[int, int],
+    info: SourceInfo,
+) -> dict[str, str]:
     options = dict(encoder.options)
     options |= _quality_options(request, encoder)
     options |= _preset_options(request, encoder)
+    if encoder.name == "ffv1" and min(size) < _LEAST_SLICED:
+        options["slices"] = "1"  # otherwise FFmpeg finds a number that divides the picture
     if encoder.name == "prores_ks":
         options["profile"] = "hq" if planes.log2_chroma_width else "4444"
     asked = dict(request.options)
@@ -523,14 +544,29 @@ def _codec_tag(codec: str, planes: PlaneFormat) -> str:
     return "hvc1" if codec == "h265" else ""
 
 
-def _bounded(target: VideoTarget, threads: int) -> dict[str, str]:
-    """The target's options with the encoder library's threads bounded."""
+def _options_here(target: VideoTarget, threads: int) -> dict[str, str]:
+    """The target's options, with those that suit this machine and change no byte."""
     encoder = ENCODERS[target.codec]
-    if not encoder.thread_parameter:
-        return dict(target.options)
-    bound = f"{encoder.thread_parameter}={threads}"
+    here = [f"{encoder.thread_parameter}={threads}"] if encoder.thread_parameter else []
+    if target.codec == "h264" and _has_avx512():
+        here.append("asm=AVX2")
     given = target.options.get(encoder.parameter_option)
-    return target.options | {encoder.parameter_option: f"{bound}:{given}" if given else bound}
+    if not here:
+        return dict(target.options)
+    return target.options | {encoder.parameter_option: ":".join([*here, *([given] if given else [])])}
+
+
+@cache
+def _has_avx512() -> bool:
+    """Whether x264 would use AVX-512, with which its rate control reads memory that nobody has written.
+
+    Seen in the x264 of PyAV 18.1: other bytes in each run, and the same in all with AVX2, which such processors
+    have too.
+    """
+    try:
+        return "avx512f" in Path("/proc/cpuinfo").read_text("ascii", errors="replace")
+    except OSError:
+        return False
 
 
 def _try_options(target: VideoTarget, asked: tuple[tuple[str, str], ...]) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 import av
 from av.container import InputContainer, OutputContainer
 
+_BITEXACT = 0x400
+"""FFmpeg's AVFMT_FLAG_BITEXACT."""
+
 
 def open_written(path: Path) -> InputContainer:
     """A file that vrinr has written or has probed before, opened for reading.
@@ -16,8 +19,13 @@ def open_written(path: Path) -> InputContainer:
 
 
 def open_target(path: Path, muxer: str, options: dict[str, str] | None = None) -> OutputContainer:
-    """A new file for FFmpeg's muxer of this name; an existing one is emptied when its header is written."""
-    return av.open(file_url(path), mode="w", format=muxer, container_options=options or {}, metadata_errors="replace")
+    """A new file for FFmpeg's muxer of this name, without random numbers in it.
+
+    An existing file is emptied when the header is written.
+    """
+    target = av.open(file_url(path), mode="w", format=muxer, container_options=options or {}, metadata_errors="replace")
+    target.flags |= _BITEXACT
+    return target
 
 
 def file_url(path: Path) -> str:

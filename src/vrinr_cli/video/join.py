@@ -7,6 +7,7 @@ far frames are out of order at most, so that they rise over chunk edges at any r
 
 from __future__ import annotations  # PyAV's Packet[...] exists for type checkers only
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from vrinr_cli.errors import EncodeError, TargetError, VerifyError
+from vrinr_cli.errors import EncodeError, TargetError, VerifyError, VrinrError
 from vrinr_cli.video.containers import Container, StreamAction
 from vrinr_cli.video.encoders import VideoTarget, gray_frame, tag_color
 from vrinr_cli.video.files import cause_of, open_target, open_written, printable, sync_file
@@ -35,8 +36,6 @@ from vrinr_cli.video.writer import ChunkWriter, WrittenChunk
 
 _CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
 """Global tags that describe the source's file and not its content."""
-_BITEXACT = 0x400
-"""FFmpeg's AVFMT_FLAG_BITEXACT: no random numbers and versions in the file."""
 _LEAD = 256
 """Packets looked at to find the earliest time."""
 _TRIAL_PACKETS = 16
@@ -74,6 +73,10 @@ class JoinedStream:
     """Number of packets; None where the container adds some of its own or has none."""
     is_picture: bool = False
     """Cover art."""
+    is_restored: bool = False
+    """The stream that the chunks make."""
+    digest: str = ""
+    """sha256 of the restored stream's packets in their order; empty for others, which muxers may reword."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +128,12 @@ def join(  # noqa: PLR0917 - six things make an output, none more obvious than t
                 joiner.add_streams(first.streams.video[0], source, actions)
                 joiner.copy_tags(tags or {})
                 joiner.mux_all(chunks)
-        _complete(output, source, target, container)
+        if not container.has_codec_tags:
+            _tell_shape_and_rate(output, source, target, joiner.describe())
         sync_file(output)
     except BaseException as error:
         output.unlink(missing_ok=True)
-        if isinstance(error, FFmpegError | OSError):
+        if isinstance(error, FFmpegError | OSError | ValueError) and not isinstance(error, VrinrError):
             raise EncodeError(
                 f"{printable(output.name)}: {cause_of(error)}",
                 hint="see that the disk has space; the same command only joins again",
@@ -230,7 +234,6 @@ class _Joiner:
     ) -> None:
         self._source = source
         self._result = open_target(output, container.muxer, _muxer_options(container, target, source))
-        self._result.flags |= _BITEXACT
         self._target = target
         self._container = container
         self._times = times
@@ -238,6 +241,7 @@ class _Joiner:
         self._tracks: dict[int, Track] = {}  # by the index in the source
         self._streams: list[JoinedStream] = []  # by the index in the target, packets still None
         self._counts: dict[int, int] = {}
+        self._digest = hashlib.sha256()
         self._counted: set[int] = set()  # indices of streams that the muxer adds no packets to
 
     def __enter__(self) -> Self:
@@ -301,11 +305,20 @@ class _Joiner:
             pts=tuple(pts + moved for pts in self._times.pts),
             time_base=self._target.time_base,
             streams=tuple(
-                replace(stream, packets=self._counts.get(place, 0) if place in self._counted else None)
+                replace(
+                    stream,
+                    packets=self._counts.get(place, 0) if place in self._counted else None,
+                    digest=self._digest.hexdigest() if stream.is_restored else "",
+                )
                 for place, stream in enumerate(self._streams)
+                if place in self._counts or self._keeps_empty(stream)
             ),
             shift=self._window.shift,
         )
+
+    def _keeps_empty(self, stream: JoinedStream) -> bool:
+        """Whether a stream without packets has a place in the file: MP4 and MOV leave out all but subtitles."""
+        return stream.kind == "subtitle" or not self._container.has_codec_tags
 
     def _add_video(self, chunk: VideoStream, source: Stream) -> VideoStream:
         target = self._target
@@ -320,7 +333,7 @@ class _Joiner:
         stream.set_display_matrix(target.display_matrix)
         name_stream(source, stream)
         self._counted.add(len(self._streams))
-        self._streams.append(JoinedStream("video", None))
+        self._streams.append(JoinedStream("video", None, is_restored=True))
         return stream
 
     def _other_packets(self) -> Iterator[Packet[Stream]]:
@@ -338,6 +351,7 @@ class _Joiner:
                 packet.pts = self._times.pts[frame] + moved
                 packet.dts = self._times.dts(base + place) + moved
                 packet.duration = self._times.durations[frame]
+                self._digest.update(packet)
                 yield packet
             base += chunk.written.frames
 
@@ -409,14 +423,13 @@ def _muxer_options(container: Container, target: VideoTarget, source: InputConta
     return {"movflags": "+faststart", "write_tmcd": "0", "movie_timescale": str(header_units)}
 
 
-def _complete(output: Path, source: SourceInfo, target: VideoTarget, container: Container) -> None:
-    """What the muxer could not be told."""
-    if container.has_codec_tags:
-        return
+def _tell_shape_and_rate(output: Path, source: SourceInfo, target: VideoTarget, joined: Joined) -> None:
+    """What Matroska's muxer could not be told."""
     rate = None if source.is_variable_rate else target.nominal_rate
     shape = Shape(target.coded_size, target.sample_aspect_ratio, rate)
-    if shape.rate is not None or shape.sample_aspect_ratio is not None:
-        complete_video_track(output, shape)
+    videos = [stream for stream in joined.streams if stream.kind == "video" and not stream.is_picture]
+    restored = next(number for number, stream in enumerate(videos) if stream.is_restored)
+    complete_video_track(output, shape, number=restored)
 
 
 def _moved_chapters(chapters: list[Any], window: Window) -> list[Any]:
@@ -462,6 +475,5 @@ def _chain(first: list[Packet[Stream]], rest: Iterator[Packet[Stream]]) -> Itera
 
 def _is_due(video: Packet[Stream], other: Packet[Stream]) -> bool:
     """Whether the video's packet comes before the other."""
-    if video.dts is None or other.dts is None:
-        return True
-    return video.dts * video.time_base <= other.dts * other.time_base
+    time = other.dts if other.dts is not None else other.pts
+    return video.dts is None or time is None or video.dts * video.time_base <= time * other.time_base

@@ -62,8 +62,13 @@ class Shape:
     """Frames a second; None if it is variable."""
 
 
-def complete_video_track(path: Path, shape: Shape) -> None:
-    """Writes shape and rate into the first video track of a Matroska or WebM file that FFmpeg has written.
+def complete_video_track(path: Path, shape: Shape, *, number: int = 0) -> None:
+    """Writes shape and rate into a video track of a Matroska or WebM file that FFmpeg has written.
+
+    Args:
+        path: the file.
+        shape: what to tell.
+        number: which of the video tracks, from 0.
 
     Raises:
         ValueError: the file is not laid out as FFmpeg does; it is left as it was.
@@ -72,22 +77,23 @@ def complete_video_track(path: Path, shape: Shape) -> None:
     with path.open("r+b") as file:
         head = file.read(_HEAD_BYTES)
         file.seek(0)
-        file.write(completed_head(head, shape))
+        file.write(completed_head(head, shape, number=number))
 
 
-def completed_head(head: bytes, shape: Shape) -> bytes:
-    """The beginning of a file with shape and rate in its first video track, as long as before.
+def completed_head(head: bytes, shape: Shape, *, number: int = 0) -> bytes:
+    """The beginning of a file with shape and rate in one of its video tracks, as long as before.
 
     Args:
         head: the file's bytes from its first to at least the last one of its tracks.
         shape: what to tell.
+        number: which of the video tracks, from 0.
 
     Raises:
         ValueError: the elements are not SeekHead, Void, Info, Tracks, or there is no room.
     """
     first = _segment_start(head)
     seeks, void, info, tracks = _four_elements(head, first)
-    longer = _with_crc(tracks, _completed_tracks(tracks.content, shape))
+    longer = _with_crc(tracks, _completed_tracks(tracks.content, shape, number))
     end = tracks.start + len(_again(tracks, tracks.content))
     growth = len(longer) - (end - tracks.start)
     room = info.start - void.start - growth
@@ -117,16 +123,17 @@ def _four_elements(head: bytes, first: int) -> tuple[_Element, _Element, _Elemen
     return found[0], found[1], found[2], found[3]
 
 
-def _completed_tracks(content: bytes, shape: Shape) -> bytes:
+def _completed_tracks(content: bytes, shape: Shape, number: int) -> bytes:
     """The content of Tracks, without its checksum."""
     made = b""
-    is_done = False
+    videos = 0
     for element in _children(content):
         if element.number == _CRC:
             continue
         inner = element.content
-        if element.number == _TRACK_ENTRY and not is_done and _is_video(inner):
-            inner, is_done = _completed_entry(inner, shape), True
+        if element.number == _TRACK_ENTRY and _is_video(inner):
+            inner = _completed_entry(inner, shape) if videos == number else inner
+            videos += 1
         made += _again(element, inner)
     return made
 

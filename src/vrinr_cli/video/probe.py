@@ -146,7 +146,11 @@ def _missing_seconds(container: InputContainer, stream: VideoStream, found: Scan
 
     Tolerance is the most of 1 %, two frames and half a second.
     """
-    ends = [seen.end for seen in found.streams.values() if seen.end is not None]
+    ends = [
+        seen.end * other.time_base
+        for other in container.streams
+        if other.time_base and (seen := found.streams[other.index]).end is not None
+    ]
     if container.duration is None or not ends:
         return Fraction(0)
     expected = Fraction(container.duration, av.time_base)

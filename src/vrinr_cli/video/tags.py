@@ -26,10 +26,8 @@ _SITE_OF_POSITION = {
     (2, 2): ChromaSite.CENTER,
     (1, 1): ChromaSite.TOP_LEFT,
     (2, 1): ChromaSite.TOP,
-    (1, 3): ChromaSite.BOTTOM_LEFT,
-    (2, 3): ChromaSite.BOTTOM,
 }
-"""Matroska's ChromaSitingHorz and ChromaSitingVert as FFmpeg writes them."""
+"""Matroska's ChromaSitingHorz and ChromaSitingVert; it has no word for the bottom places, which nobody uses."""
 
 
 @dataclass(frozen=True, slots=True)

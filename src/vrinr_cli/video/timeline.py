@@ -35,8 +35,8 @@ class StreamPackets:
     """What the pass saw of one stream."""
 
     packets: int = 0
-    end: Fraction | None = None
-    """Seconds at which the last of its packets ends."""
+    end: int | None = None
+    """When the last of its packets ends, in the stream's time base."""
 
 
 @dataclass(slots=True)
@@ -185,7 +185,7 @@ def _read_packets(container: InputContainer, stream: VideoStream) -> tuple[Video
 def _note_packet(seen: StreamPackets, packet: "Packet[Stream]") -> None:
     seen.packets += 1
     if packet.pts is not None:
-        end = (packet.pts + (packet.duration or 0)) * packet.time_base
+        end = packet.pts + (packet.duration or 0)
         seen.end = end if seen.end is None else max(seen.end, end)
 
 
@@ -241,7 +241,7 @@ def _refuse_restart(pts: Sequence[int | None], step: int, path: Path) -> None:
 
 def nominal_step(stream: VideoStream) -> int:
     """Ticks from frame to frame at the stream's rate, at least 1; of 25 a second if it states none."""
-    rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+    rate = stream.guessed_rate or stream.average_rate or Fraction(25)
     return max(round(1 / (rate * _time_base(stream))), 1)
 
 

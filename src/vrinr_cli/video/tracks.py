@@ -80,25 +80,32 @@ class CopiedTrack:
 
     def put(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
         """The packet, if it is inside the window."""
-        base = packet.time_base
-        dts = packet.dts if packet.dts is not None else packet.pts
-        if dts is None:
-            dts = 0 if self._last_dts is None else self._last_dts + 1 - self.window.ticks(base)
+        ticks = self.window.ticks(packet.time_base)
+        dts = packet.dts if packet.dts is not None else self._dts_for(packet, ticks)
         pts = packet.pts if packet.pts is not None else dts
-        if not self.window.holds(pts * base):
+        if pts is None or not self.window.holds(pts * packet.time_base):
             return []
-        moved = dts + self.window.ticks(base)
-        if self._last_dts is not None and moved <= self._last_dts:
-            moved = self._last_dts + 1  # muxers take rising times only
-        self._last_dts = moved
-        packet.dts = moved
-        packet.pts = max(pts + self.window.ticks(base), moved)
+        packet.dts = None if dts is None else self._rising(dts + ticks)
+        packet.pts = pts + ticks if packet.dts is None else max(pts + ticks, packet.dts)
         packet.stream = self.stream
         return [packet]
 
     def finish(self) -> list[Packet[Stream]]:
         """Nothing: no packet is held back."""
         return []
+
+    def _dts_for(self, packet: Packet[Stream], ticks: int) -> int | None:
+        """A decoding time for a packet without one; None leaves it to the muxer, which knows of B-frames."""
+        if packet.pts is not None:
+            return None if self.stream.type == "video" else packet.pts
+        return 0 if self._last_dts is None else self._last_dts + 1 - ticks
+
+    def _rising(self, dts: int) -> int:
+        """The decoding time, or the next one that a muxer takes."""
+        if self._last_dts is not None and dts <= self._last_dts:
+            dts = self._last_dts + 1
+        self._last_dts = dts
+        return dts
 
 
 class CopiedSubtitles(CopiedTrack):

@@ -1,5 +1,6 @@
 """Whether a finished file is what the plan promised: every frame decodes, at its time, and no stream is lost."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -57,11 +58,13 @@ def verify(
         with open_written(path) as file:
             video = _check_streams(path, file, streams)
             check = _FrameCheck(path, pts, time_base, size, video.time_base or time_base)
-            packets = _read_all(file, video, check)
+            packets, digest = _read_all(file, video, check)
             check.finish()
     except (FFmpegError, OSError) as error:
         raise VerifyError(f"{printable(path.name)}: does not read back: {cause_of(error)}", hint=_HINT) from error
     _check_packets(path, streams, packets)
+    if digest != next(stream.digest for stream in streams if stream.is_restored):
+        raise VerifyError(f"{printable(path.name)}: the video's packets are not those of the chunks", hint=_HINT)
     return VerifyReport(frames=len(pts), packets=tuple(packets), largest_error=check.largest_error)
 
 
@@ -136,25 +139,30 @@ def _check_streams(path: Path, file: InputContainer, wanted: Sequence[JoinedStre
             f"{', '.join(expected)} and {sum(s.is_picture for s in wanted)} covers are wanted",
             hint=_HINT,
         )
-    return next(stream for stream in file.streams.video if not _is_picture(stream))
+    videos = [stream for stream in file.streams.video if not _is_picture(stream)]
+    wanted_videos = [stream for stream in wanted if stream.kind == "video" and not stream.is_picture]
+    return next(video for video, stream in zip(videos, wanted_videos, strict=True) if stream.is_restored)
 
 
 def _is_picture(stream: Stream) -> bool:
     return bool(stream.disposition & Disposition.attached_pic)
 
 
-def _read_all(file: InputContainer, video: VideoStream, check: _FrameCheck) -> list[int]:
-    """Decodes the video and counts the packets of every stream, by its index."""
+def _read_all(file: InputContainer, video: VideoStream, check: _FrameCheck) -> tuple[list[int], str]:
+    """Decodes the video and counts the packets of every stream, by its index; and sha256 of the video's."""
+    digest = hashlib.sha256()
     video.thread_type = "AUTO"
+    video.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}  # do not patch over damage
     packets = [0] * len(file.streams)
     for packet in file.demux():
         if not packet.size:  # the end of a stream, told more than once
             continue
         packets[packet.stream_index] += 1
         if packet.stream_index == video.index:
+            digest.update(packet)
             check.take_all(packet.decode())
     check.take_all(video.decode(None))
-    return packets
+    return packets, digest.hexdigest()
 
 
 def _check_packets(path: Path, wanted: Sequence[JoinedStream], found: Sequence[int]) -> None:

@@ -22,6 +22,9 @@ from vrinr_cli.video.encoders import VideoTarget, as_encoded, repeat_edges, set_
 from vrinr_cli.video.files import cause_of, open_target, printable, sync_file, sync_folder
 from vrinr_cli.video.pixels import to_av_frame
 
+_LEAD = 64
+"""Ticks by which the first decoding time precedes the first frame: more packets than any encoder reorders."""
+
 
 @dataclass(frozen=True, slots=True)
 class WrittenChunk:
@@ -140,6 +143,8 @@ class ChunkWriter:
                         f"{self._target.encoder}: a packet of no frame, pts {packet.pts}",
                         hint="choose another --codec",
                     )
+                # the encoder's own decoding times may lie behind the display's in short chunks; nobody reads them
+                packet.dts = self._pts[0] - _LEAD + len(self._order)
                 self._order.append(self._numbers.pop(packet.pts))
                 self._file.mux(packet)
         except (FFmpegError, ValueError) as error:

@@ -1,0 +1,10 @@
+"""One hypothesis profile for all rooms: torch's first call is slow, and the same examples come every time."""
+
+import os
+
+from hypothesis import settings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads: for small tensors threads only wait
+
+settings.register_profile("vrinr", deadline=None, derandomize=True, max_examples=20, print_blob=True)
+settings.load_profile("vrinr")

@@ -1,0 +1,318 @@
+"""What probe says of a file: color, shape, streams; and what it refuses, word for word."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from media import clips, damaged, tracks
+from media.clips import Look, Spec
+from vrinr_cli.errors import InputError, OptionError, VrinrError
+from vrinr_cli.frame import ChromaSite, Matrix, Range
+from vrinr_cli.record import from_plain, to_plain
+from vrinr_cli.video.info import SourceInfo
+from vrinr_cli.video.probe import probe
+from vrinr_cli.video.tags import rotation_of, side_data_of
+
+
+def test_a_plain_clip(tmp_path: Path) -> None:
+    path = clips.plain(tmp_path / "clip.mp4")
+    info = probe(path)
+    assert info.path == path.resolve()
+    assert info.bytes == path.stat().st_size
+    assert info.container == "mov,mp4,m4a,3gp,3g2,mj2"
+    assert (info.codec, info.decoder, info.video_stream) == ("h264", "h264", 0)
+    assert info.size == (64, 96)
+    assert info.format.name == "yuv420p"
+    assert (info.display_matrix, info.rotation, info.sample_aspect_ratio) == (None, 0, None)
+    assert not info.is_interlaced
+    assert info.keyframes == (0, 12)
+    assert info.chapters == 0
+
+
+def test_what_is_known_survives_json(tmp_path: Path) -> None:
+    for path in (clips.ten_bit_hevc(tmp_path / "a.mkv"), clips.plain(tmp_path / "b.avi")):
+        info = probe(path)
+        assert from_plain(SourceInfo, json.loads(json.dumps(to_plain(info)))) == info
+
+
+def test_the_digest_is_of_size_head_and_tail(tmp_path: Path) -> None:
+    path = clips.plain(tmp_path / "clip.mkv")
+    content = path.read_bytes()
+    expected = hashlib.sha256(str(len(content)).encode() + content + content).hexdigest()  # below 1 MiB
+    assert probe(path).digest == expected
+
+
+def test_the_same_file_through_a_link_is_the_same_source(tmp_path: Path) -> None:
+    path = clips.plain(tmp_path / "clip.mkv")
+    link = tmp_path / "link.avi"
+    link.symlink_to(path)
+    assert probe(link) == probe(path)
+
+
+class TestColor:
+    @pytest.mark.parametrize("matrix", [Matrix.BT709, Matrix.SMPTE170M, Matrix.BT470BG, Matrix.BT2020_NCL])
+    @pytest.mark.parametrize("span", list(Range))
+    @pytest.mark.parametrize("pix_fmt", ["yuv444p", "yuv420p10le"])
+    def test_tags_are_believed(self, tmp_path: Path, matrix: Matrix, span: Range, pix_fmt: str) -> None:
+        color = probe(clips.color_bars(tmp_path / "bars.mkv", matrix=matrix, span=span, pix_fmt=pix_fmt)).color
+        assert (color.matrix, color.range, color.guessed) == (matrix, span, frozenset())
+
+    @pytest.mark.parametrize(("rows", "matrix"), [(718, Matrix.SMPTE170M), (720, Matrix.BT709)])
+    def test_untagged_yuv_is_guessed_by_its_stored_height(self, tmp_path: Path, rows: int, matrix: Matrix) -> None:
+        info = probe(clips.plain(tmp_path / "clip.mkv", codec="ffv1", size=(rows, 16), frames=1))
+        assert (info.color.matrix, info.color.range) == (matrix, Range.LIMITED)
+        assert info.color.guessed == {"matrix", "range"}
+        name = "BT.709" if matrix is Matrix.BT709 else "BT.601"
+        assert f"color matrix is not tagged, taken as {name}" in info.notes
+        assert "color range is not tagged, taken as limited" in info.notes
+
+    def test_untagged_gray_is_full_as_swscale_has_it(self, tmp_path: Path) -> None:
+        info = probe(clips.gray(tmp_path / "clip.mkv"))
+        assert info.format.name == "gray"
+        assert info.color.range is Range.FULL
+        assert "range" in info.color.guessed
+
+    def test_rgb_has_no_matrix_and_is_full(self, tmp_path: Path) -> None:
+        info = probe(clips.rgb(tmp_path / "clip.mkv"))
+        assert info.format.name == "gbrp"
+        assert (info.color.matrix, info.color.range, info.color.guessed) == (Matrix.RGB, Range.FULL, frozenset())
+
+    def test_jpeg_formats_are_full(self, tmp_path: Path) -> None:
+        info = probe(clips.plain(tmp_path / "clip.mov", codec="mjpeg", pix_fmt="yuvj420p"))
+        assert info.format.name == "yuv420p"
+        assert info.color.range is Range.FULL
+        assert "range" not in info.color.guessed
+        assert info.color.chroma_site is ChromaSite.CENTER
+
+    @pytest.mark.parametrize(
+        ("said", "site"),
+        [
+            (None, ChromaSite.LEFT),
+            ("left", ChromaSite.LEFT),
+            ("center", ChromaSite.CENTER),
+            ("topleft", ChromaSite.TOP_LEFT),
+            ("top", ChromaSite.TOP),
+            ("bottomleft", ChromaSite.LEFT),  # Matroska has no word for it
+        ],
+    )
+    def test_the_place_of_chroma_is_read(self, tmp_path: Path, said: str | None, site: ChromaSite) -> None:
+        info = probe(clips.plain(tmp_path / "clip.mp4", look=Look(chroma_site=said)))
+        assert info.color.chroma_site is site
+
+    @pytest.mark.parametrize("ending", ["mkv", "mp4"])
+    def test_hdr10_is_kept_whole(self, tmp_path: Path, ending: str) -> None:
+        info = probe(clips.ten_bit_hevc(tmp_path / f"clip.{ending}"))
+        assert info.format.name == "yuv420p10le"
+        assert (info.color.matrix, info.color.primaries, info.color.transfer) == (Matrix.BT2020_NCL, 9, 16)
+        assert info.color.chroma_site is ChromaSite.TOP_LEFT
+        assert info.content_light == (1000, 400)
+        assert info.mastering_display is not None
+        assert info.mastering_display[:2] == (Fraction(34000, 50000), Fraction(16000, 50000))
+        assert info.mastering_display[8:] == (Fraction(50, 10000), Fraction(1000))
+
+
+class TestShape:
+    @pytest.mark.parametrize("ratio", [Fraction(64, 45), Fraction(32, 27), Fraction(1137, 800), Fraction(1)])
+    @pytest.mark.parametrize("ending", ["mp4", "mkv"])
+    def test_the_shape_of_samples(self, tmp_path: Path, ratio: Fraction, ending: str) -> None:
+        info = probe(clips.anamorphic(tmp_path / f"clip.{ending}", sample_aspect_ratio=ratio))
+        assert info.sample_aspect_ratio in ((ratio,) if ratio != 1 else (None, ratio))
+
+    @pytest.mark.parametrize("degrees", [90, 180, 270])
+    @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
+    def test_a_turned_picture(self, tmp_path: Path, degrees: int, ending: str) -> None:
+        matrix = clips.ROTATIONS[degrees]
+        info = probe(clips.rotated(tmp_path / f"clip.{ending}", display_matrix=matrix))
+        assert info.display_matrix == matrix
+        assert info.rotation == degrees
+        assert info.size == (64, 96)
+
+    def test_a_mirrored_picture_is_not_turned(self, tmp_path: Path) -> None:
+        info = probe(clips.rotated(tmp_path / "clip.mp4", display_matrix=clips.MIRRORED))
+        assert info.display_matrix == clips.MIRRORED
+        assert info.rotation == 0
+
+    @pytest.mark.parametrize("matrix", [clips.ROTATIONS[0], (0, 0, 0, 0, 0, 0, 0, 0, 1 << 30)])
+    def test_identity_and_junk_are_no_matrix(self, tmp_path: Path, matrix: tuple[int, ...]) -> None:
+        info = probe(clips.rotated(tmp_path / "clip.mp4", display_matrix=matrix))
+        assert (info.display_matrix, info.rotation) == (None, 0)
+
+    def test_a_matrix_that_mirrors_and_turns(self) -> None:
+        mirrored_first = (0, -clips.FIXED, 0, -clips.FIXED, 0, 0, 0, 0, 1 << 30)
+        assert rotation_of(mirrored_first) == 90
+
+    def test_side_data_that_cannot_be_listed_leaves_the_rotation(self) -> None:
+        class SpatialFrame:
+            """As PyAV has frames of MV-HEVC: listing their side data raises."""
+
+            rotation = -90
+
+            @property
+            def side_data(self) -> object:
+                raise ValueError("35 is not a valid Type")
+
+        side = side_data_of(SpatialFrame())  # type: ignore[arg-type]
+        assert side.display_matrix == clips.ROTATIONS[270]
+
+    def test_odd_sizes(self, tmp_path: Path) -> None:
+        assert probe(clips.odd_sized(tmp_path / "clip.mkv")).size == (61, 83)
+
+    @pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+    def test_fields_are_noted(self, tmp_path: Path, codec: str) -> None:
+        look = Look(is_interlaced=True)
+        options = {"x264-params": "tff=1"} if codec == "libx264" else {"flags": "+ildct+ilme"}
+        info = probe(clips.plain(tmp_path / "clip.ts", codec=codec, options=options, look=look))
+        assert info.is_interlaced
+        assert "interlaced; combs are enlarged" in info.notes
+        assert len(info.timeline) == 24
+
+    def test_alpha_has_its_decoder_and_is_dropped_with_a_note(self, tmp_path: Path) -> None:
+        info = probe(clips.transparent(tmp_path / "clip.webm"))
+        assert (info.codec, info.decoder, info.format.name) == ("vp9", "libvpx-vp9", "yuv420p")
+        assert "transparency is dropped" in info.notes
+
+
+class TestStreams:
+    def test_all_streams_of_an_mkv(self, tmp_path: Path) -> None:
+        info = probe(tracks.rich_mkv(tmp_path / "rich.mkv"))
+        assert [(s.kind, s.codec, s.language, s.title) for s in info.streams] == [
+            ("video", "h264", "", ""),
+            ("audio", "aac", "eng", "Main"),
+            ("audio", "ac3", "deu", "Late"),
+            ("subtitle", "subrip", "eng", "Plain"),
+            ("subtitle", "ass", "deu", "Styled"),
+            ("video", "mjpeg", "", ""),
+            ("attachment", "?", "", ""),
+        ]
+        assert [s.index for s in info.streams if s.is_picture] == [5]
+        assert info.streams[0].packets == 24
+        assert info.streams[3].packets == 2
+        assert info.chapters == 2
+        assert info.metadata["title"] == "Numbers"
+        assert len(info.audio) == 2
+
+    def test_all_streams_of_an_mp4(self, tmp_path: Path) -> None:
+        info = probe(tracks.rich_mp4(tmp_path / "rich.mp4"))
+        kinds = [(s.kind, s.codec) for s in info.streams]
+        assert kinds[:4] == [("video", "h264"), ("audio", "aac"), ("audio", "aac"), ("subtitle", "mov_text")]
+        assert [s.codec for s in info.streams if s.is_picture] == ["mjpeg"]
+        assert info.video_stream == 0
+
+    @pytest.mark.parametrize(("default", "size"), [(0, (48, 64)), (1, (64, 96))])
+    def test_the_video_flagged_as_default_is_read(self, tmp_path: Path, default: int, size: tuple[int, int]) -> None:
+        info = probe(tracks.two_videos(tmp_path / "two.mkv", default=default))
+        assert (info.video_stream, info.size) == (default, size)
+        assert any(note.startswith("2 video streams") for note in info.notes)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("name", "make", "cause"),
+        [
+            ("empty.mp4", lambda p: p.write_bytes(b""), "the file is empty"),
+            ("text.mp4", damaged.text, "not a video that can be read"),
+            ("short.mkv", lambda p: p.write_bytes(bytes(48)), "not a video that can be read"),
+            ("concat.mp4", lambda p: damaged.concat_script(p, "secret.mkv"), "playlists are not read"),
+            ("list.m3u8", lambda p: damaged.hls_playlist(p, "http://127.0.0.1:9/x.ts"), "playlists are not read"),
+            ("still.mp4", damaged.picture, "a still picture, not a video"),
+            ("sound.m4a", tracks.sound_only, "no video stream"),
+            ("song.mp4", lambda p: tracks.sound_only(p, has_cover=True), "no video stream (only cover art)"),
+            ("song.mka", lambda p: tracks.sound_only(p, has_cover=True), "no video stream (only cover art)"),
+        ],
+    )
+    def test_no_video(self, tmp_path: Path, name: str, make: Callable[[Path], object], cause: str) -> None:
+        clips.plain(tmp_path / "secret.mkv", frames=2)
+        make(tmp_path / name)
+        assert _refusal(tmp_path / name) == f"{name}: {cause}"
+
+    @pytest.mark.parametrize(("name", "cause"), [("nosuch.mp4", "no such file"), ("folder", "not a file")])
+    def test_no_file_is_wrong_use(self, tmp_path: Path, name: str, cause: str) -> None:
+        (tmp_path / "folder").mkdir()
+        with pytest.raises(OptionError) as caught:
+            probe(tmp_path / name)
+        assert str(caught.value) == f"{name}: {cause}"
+
+    def test_a_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.mp4")
+        with pytest.raises(OptionError, match=r"^pipe.mp4: not a file$"):
+            probe(tmp_path / "pipe.mp4")
+
+    def test_names_are_never_protocols_and_are_shown_harmless(self, tmp_path: Path) -> None:
+        path = clips.plain(tmp_path / "plain.mp4", frames=3)
+        for name in ("concat:a|b.mp4", "-dash %03d 'q'.mp4", "tab\t\x1b[31m.mp4", "ünï.mp4"):
+            assert len(probe(path.rename(path.with_name(name))).timeline) == 3
+            path = path.with_name(name)
+        broken = damaged.text(tmp_path / "a\n\x1b]52;x.mp4")
+        assert _refusal(broken) == r"a\n\x1b]52;x.mp4: not a video that can be read"
+
+    def test_nothing_decodes(self, tmp_path: Path) -> None:
+        whole = clips.plain(tmp_path / "whole.mp4")
+        path = damaged.zeroed(whole, tmp_path / "zeros.mp4")
+        assert _refusal(path) == "zeros.mp4: no frame could be decoded (encrypted or unsupported: h264)"
+
+    def test_a_cut_mp4_without_index(self, tmp_path: Path) -> None:
+        path = damaged.cut(clips.plain(tmp_path / "whole.mp4"), tmp_path / "cut.mp4")
+        assert _refusal(path) == "cut.mp4: the index is missing (file cut?)"
+
+    @pytest.mark.parametrize("name", ["cut.mkv", "cut.mp4"])
+    def test_a_cut_file_is_read_only_when_allowed(self, tmp_path: Path, name: str) -> None:
+        whole = tmp_path / f"whole_{name}"
+        with av.open(whole, "w", container_options=_FAST_START if name.endswith("mp4") else {}) as out:
+            clips.mux_pictures(out, Spec(frames=75))
+        path = damaged.cut(whole, tmp_path / name)
+        cause = _refusal(path)
+        assert cause.startswith(f"{name}: the file is cut, 1.")
+        assert cause.endswith(" s are missing")
+        info = probe(path, allow_damaged=True)
+        assert 30 <= len(info.timeline) < 60
+        assert info.notes[0] == cause.removeprefix(f"{name}: ")
+
+    def test_a_cut_fragmented_mp4(self, tmp_path: Path) -> None:
+        whole = tmp_path / "whole.mp4"
+        with av.open(whole, "w", container_options={"movflags": "frag_keyframe+empty_moov"}) as out:
+            clips.mux_pictures(out, Spec(frames=60))
+        path = damaged.cut(whole, tmp_path / "cut.mp4", keep=0.5)
+        assert "frames are missing" in _refusal(path)
+        assert 20 <= len(probe(path, allow_damaged=True).timeline) < 40
+
+    def test_sound_that_ends_sooner_is_no_cut(self, tmp_path: Path) -> None:
+        path = tracks.with_sound(tmp_path / "clip.mkv", spec=Spec(frames=75), audio_start=Fraction(2))
+        assert len(probe(path).timeline) == 75
+
+    def test_a_clip_with_trimmed_frames_is_no_cut(self, tmp_path: Path) -> None:
+        assert len(probe(damaged.edit_list(tmp_path / "clip.mp4")).timeline) == 19
+
+    def test_reading_a_pixel_format_that_no_plane_holds_names_the_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(name: str) -> None:
+            raise InputError(f"pixel format {name} cannot be read", hint="convert the file")
+
+        monkeypatch.setattr("vrinr_cli.video.probe.plane_format", refuse)
+        path = clips.plain(tmp_path / "clip.mkv", frames=2)
+        assert _refusal(path) == "clip.mkv: pixel format yuv420p cannot be read"
+
+
+_FAST_START = {"movflags": "faststart"}
+
+
+def test_the_duration_runs_to_the_end_of_the_last_frame(tmp_path: Path) -> None:
+    info = probe(clips.plain(tmp_path / "clip.mp4", rate=Fraction(30_000, 1001), frames=30))
+    assert info.duration == Fraction(1001, 1000)
+    assert replace(info, notes=()).duration == info.duration
+
+
+def _refusal(path: Path) -> str:
+    with pytest.raises(VrinrError) as caught:
+        probe(path)
+    assert isinstance(caught.value, InputError)
+    assert caught.value.hint
+    assert not str(caught.value).endswith(".")
+    return str(caught.value)
