@@ -280,8 +280,8 @@ def test_memory_that_runs_out_twice_halves_twice(monkeypatch: pytest.MonkeyPatch
 
 def test_out_of_memory_with_the_smallest_tile_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     shape = geometry((70, 66), (91, 100))
-    limit_query(monkeypatch, 0, calls=3)
     engine = Engine(network(), shape, FP32)
+    limit_query(monkeypatch, 0, calls=3)
     found = []
     with pytest.raises(EngineError) as caught:
         for frame in engine.restore(clip(shape, 9), range(9)):
@@ -309,9 +309,9 @@ def test_other_errors_are_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) 
     def broken(*_: object) -> Tensor:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(Query, "forward", broken)
     shape = geometry((8, 8), (12, 12))
     engine = Engine(network(), shape, FP32)
+    monkeypatch.setattr(Query, "forward", broken)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         restored(engine, clip(shape, 1))
     assert engine.counts.halvings == 0
@@ -371,9 +371,10 @@ def test_a_result_that_is_not_finite_is_redone_in_fp32(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("compute", [FP32, BF16], ids=["fp32", "bf16"])
 def test_a_result_that_is_not_finite_in_fp32_is_an_error(monkeypatch: pytest.MonkeyPatch, compute: Compute) -> None:
     shape = geometry((10, 10), (15, 15))
+    engine = Engine(network(), shape, compute)
     spoil(monkeypatch, {torch.bfloat16, torch.float32}, lambda n: n >= 4)
     with pytest.raises(EngineError) as caught:
-        restored(Engine(network(), shape, compute), clip(shape, 6))
+        restored(engine, clip(shape, 6))
     assert str(caught.value) == "frame 4: the network's result is not finite, in fp32 too"
     assert caught.value.exit_code == 1
 

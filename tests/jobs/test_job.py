@@ -238,6 +238,13 @@ def test_an_existing_output_is_only_replaced_when_told(tmp_path: Path) -> None:
     assert output.read_text() == "precious"
 
 
+@pytest.mark.parametrize("output", ["/proc/out.mp4", "/dev/null/out.mp4"])
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, output: str) -> None:
+    source = clips.plain(tmp_path / "in.mp4", frames=3)
+    with pytest.raises(TargetError, match="cannot be written|no such folder"):
+        restore(source, Path(output))
+
+
 @pytest.mark.parametrize("kind", ["same", "symlink", "hardlink"])
 def test_the_source_is_never_the_output(tmp_path: Path, kind: str) -> None:
     source = clips.plain(tmp_path / "in.mp4", frames=3)

@@ -48,6 +48,18 @@ def key_values(texts: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
+def numbers(text: str) -> tuple[float, ...]:
+    """Numbers from "2,2.5,4".
+
+    Raises:
+        OptionError: not numbers.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise OptionError(f"scales are {text!r}", hint="write numbers with commas between, such as 2,2.5,4") from error
+
+
 def _with_unit(text: str, units: dict[str, int], name: str, hint: str) -> int:
     match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([kmg]?)i?b?", text.strip().lower())
     if not match:

@@ -347,7 +347,7 @@ class _Window:
     def first_within(self, index: int) -> int:
         """The first frame that is kept, from `index` on."""
         if not self.holds(index) and not self.kept:
-            raise _absent(index)
+            raise _absent(max(index, 0))
         return max(min(self.kept), index)
 
     def forget_before(self, index: int) -> None:

@@ -267,8 +267,10 @@ def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -
     if resources is None:
         raise RuntimeError("a job without resources")
     counts = resources.engine.counts
-    if joined.shift:
-        job.note(f"all streams moved by {float(joined.shift):.3f} s: the container cannot hold negative times")
+    begins = plan.source.timeline.pts[plan.first] * plan.source.timeline.time_base if plan.is_cut else 0
+    if joined.shift != -begins:
+        moved = float(joined.shift + begins)
+        job.note(f"all streams moved by {moved:.3f} s: the container cannot hold negative times")
     return JobReport(
         source=plan.source.path,
         output=job.output,

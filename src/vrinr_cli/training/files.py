@@ -18,17 +18,29 @@ def read_pictures(path: Path) -> Pixels:
         InputError: FFmpeg cannot read it.
     """
     if path.suffix == ".npy":
-        return np.ascontiguousarray(np.load(path, allow_pickle=False), dtype=np.uint8)
+        return _read_array(path)
     import av  # noqa: PLC0415 - training on arrays works without PyAV
 
     try:
         with av.open(f"file:{path.resolve()}", options={"protocol_whitelist": "file"}) as container:
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        if len({frame.shape for frame in frames}) > 1:
+            raise InputError(f"{path.name}: changes its size on the way", hint="cut it into clips of one size")
     except (av.FFmpegError, OSError, IndexError) as error:
         raise InputError(f"{path.name}: cannot be read ({error})", hint="remove it from the folder") from error
     if not frames:
         raise InputError(f"{path.name}: holds no picture", hint="remove it from the folder")
     return np.stack(frames)
+
+
+def _read_array(path: Path) -> Pixels:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path.name}: cannot be read ({error})", hint="remove it from the folder") from error
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3 or not array.size:
+        raise InputError(f"{path.name}: holds no uint8 (T, H, W, 3)", hint="save RGB frames as uint8")
+    return np.ascontiguousarray(array)
 
 
 def picture_files(folder: Path) -> list[Path]:

@@ -239,10 +239,12 @@ class Trainer:
         self.model.load_state_dict(_below(tensors, "model."))
         self.mean = {k: v.to(self.device) for k, v in _below(tensors, "mean.").items()}
         for name, parameter in self.model.named_parameters():
-            self.optimizer.state[parameter] = {
-                key: tensors[f"{key}.{name}"].to(parameter.device if key != "step" else "cpu")
-                for key in ("step", "exp_avg", "exp_avg_sq")
-            }
+            moments = {
+                key: torch.empty_like(parameter, requires_grad=False).copy_(tensors[f"{key}.{name}"])
+                for key in ("exp_avg", "exp_avg_sq")
+            }  # laid out as the parameter is: the fused step walks over all of them side by side
+            step_device = parameter.device if parameter.device.type == "cuda" else "cpu"
+            self.optimizer.state[parameter] = {"step": tensors[f"step.{name}"].to(step_device), **moments}
         self.step, self.seconds = int(words["step"]), float(words["seconds"])
 
     def _identity(self) -> str:

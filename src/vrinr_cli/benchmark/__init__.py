@@ -1,0 +1,1 @@
+"""How good the result is, beside plain kernels: measured on clips that the weights never saw."""

@@ -1,0 +1,34 @@
+"""Memory does not grow with the length of the video."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.facts import tiny_weights
+from media import clips
+
+
+def peak_of(source: Path, output: Path, *options: str) -> int:
+    """Most bytes that the whole command held, by its own report; a process of its own."""
+    command = [sys.executable, "-m", "vrinr_cli", "upscale", str(source), "-o", str(output), "--json", *options]
+    command += ["--weights", str(tiny_weights(source.parent)), "--preset", "ultrafast"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(json.loads(done.stdout.splitlines()[-1])["peak_memory"])
+
+
+def test_eight_times_longer_takes_no_more_memory(tmp_path: Path) -> None:
+    short = clips.plain(tmp_path / "short.mp4", frames=40, size=(240, 320))
+    long = clips.plain(tmp_path / "long.mp4", frames=320, size=(240, 320))
+    options = ("--scale", "2", "--chunk-frames", "40")
+    assert peak_of(long, tmp_path / "b.mp4", *options) < 1.1 * peak_of(short, tmp_path / "a.mp4", *options)
+
+
+@pytest.mark.stress
+def test_a_minute_of_480p_takes_what_ten_seconds_take(tmp_path: Path) -> None:
+    short = clips.plain(tmp_path / "short.mp4", frames=250, size=(480, 854))
+    long = clips.plain(tmp_path / "long.mp4", frames=1500, size=(480, 854))
+    peaks = [peak_of(source, source.with_suffix(".mkv"), "--scale", "1.5") for source in (short, long)]
+    assert abs(peaks[1] / peaks[0] - 1) < 0.1, peaks

@@ -1,0 +1,43 @@
+"""TrainOptions: one that exists is valid."""
+
+from typing import Any
+
+import pytest
+
+from vrinr_cli.errors import OptionError
+from vrinr_cli.record import from_plain, to_plain
+from vrinr_cli.training.options import TrainOptions
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({}, "a run needs a length"),
+        ({"steps": 1, "minutes": 1.0}, "a run needs a length"),
+        ({"steps": 0}, "a run of length 0"),
+        ({"minutes": -1.0}, "a run of length -1.0"),
+        ({"minutes": NAN}, "a run of length nan"),
+        ({"steps": 1, "batch": 0}, "batch 0, frames 8, crop 48"),
+        ({"steps": 1, "frames": 0}, "batch 2, frames 0, crop 48"),
+        ({"steps": 1, "crop": 7}, "batch 2, frames 8, crop 7"),
+        ({"steps": 1, "crop": 513}, "batch 2, frames 8, crop 513"),
+        ({"steps": 1, "hr_limit": 63}, "batch 2, frames 8, crop 48"),
+        ({"steps": 1, "rate": 0.0}, "rate 0.0, clip share 0.6, average 0.999"),
+        ({"steps": 1, "rate": NAN}, "rate nan, clip share 0.6, average 0.999"),
+        ({"steps": 1, "clip_share": 1.1}, "rate 0.002, clip share 1.1, average 0.999"),
+        ({"steps": 1, "average": 1.0}, "rate 0.002, clip share 0.6, average 1.0"),
+        ({"steps": 1, "scales": "x3"}, "scales 'x3'"),
+        ({"steps": 1, "precision": "fp16"}, "precision 'fp16'"),
+    ],
+)
+def test_impossible_runs_are_refused(asked: dict[str, Any], words: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        TrainOptions(**asked)
+    assert str(caught.value) == words
+
+
+def test_options_come_back_from_json() -> None:
+    options = TrainOptions(minutes=2.5, seed=3, scales="x4")
+    assert from_plain(TrainOptions, to_plain(options)) == options
