@@ -1,6 +1,7 @@
 """Small frames for the engine: smooth noise in any format."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -20,24 +21,29 @@ def color(
     return ColorSpec(matrix, range_, chroma_site=site)
 
 
+def samples(codes: Any, depth: int) -> Plane:
+    """Codes as samples of a plane: one byte up to 8 bits, else two."""
+    plane: Plane = np.asarray(codes).astype(np.uint8 if depth == 8 else np.uint16)
+    return plane
+
+
 def random_planes(kind: PlaneFormat, size: tuple[int, int], *, seed: int = 0) -> tuple[Plane, ...]:
     """Any code at any place."""
     numbers = np.random.default_rng(seed)
-    sample = np.uint8 if kind.depth == 8 else np.uint16
     shapes = [kind.plane_size(size, plane) for plane in range(kind.planes)]
-    return tuple(numbers.integers(0, 1 << kind.depth, shape, sample) for shape in shapes)
+    return tuple(samples(numbers.integers(0, 1 << kind.depth, shape), kind.depth) for shape in shapes)
 
 
 def smooth_planes(kind: PlaneFormat, spec: ColorSpec, size: tuple[int, int], *, seed: int = 0) -> tuple[Plane, ...]:
     """Pictures with colors far from black and white, so that nothing is cut."""
-    planes = []
+    planes: list[Plane] = []
     for plane in range(kind.planes):
         height, width = kind.plane_size(size, plane)
         coarse = noise(-(-height // 3), -(-width // 3), seed=seed + plane)
         values = enlarge(coarse, (height, width)).numpy() * 0.3 + 0.35
         zero, span = plane_range(kind, spec, plane)
         codes = np.rint((values - (0.5 if zero > (1 << kind.depth) / 4 else 0)) * span + zero)
-        planes.append(codes.astype(np.uint8 if kind.depth == 8 else np.uint16))
+        planes.append(samples(codes, kind.depth))
     return tuple(planes)
 
 

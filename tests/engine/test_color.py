@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from frames import RGB, color, random_planes, smooth_planes
+from frames import RGB, color, random_planes, samples, smooth_planes
 from strategies import YUV_MATRICES, plane_format
 from vrinr_cli.engine.color import ColorConverter, Picture, code_range
 from vrinr_cli.engine.matrices import LUMA_WEIGHTS
@@ -50,8 +50,8 @@ def test_at_scale_1_every_code_comes_back(kind: str, range_: Range, depth: int) 
 @pytest.mark.parametrize("depth", [8, 10, 12])
 @pytest.mark.parametrize("range_", Range)
 def test_every_code_of_a_depth_comes_back(depth: int, range_: Range) -> None:
-    ramp = np.arange(1 << depth).reshape(1, -1).astype(np.uint8 if depth == 8 else np.uint16)
-    picture = Picture(plane_format("444", depth), color(Matrix.BT2020_NCL, range_), ramp.shape)
+    ramp = samples([range(1 << depth)], depth)
+    picture = Picture(plane_format("444", depth), color(Matrix.BT2020_NCL, range_), (1, 1 << depth))
     assert equal(converted((ramp, ramp, ramp), picture, picture), (ramp, ramp, ramp))
 
 
@@ -107,8 +107,7 @@ TABLES = [
 
 def bars_in_rgb(depth: int) -> tuple[Plane, ...]:
     top = (1 << depth) - 1
-    sample = np.uint8 if depth == 8 else np.uint16
-    return tuple(np.array([[round(0.75 * top * bar[n]) for bar in BARS]], sample) for n in range(3))
+    return tuple(samples([[round(0.75 * top * bar[n]) for bar in BARS]], depth) for n in range(3))
 
 
 @pytest.mark.parametrize(("matrix", "depth", "codes"), TABLES)
@@ -121,8 +120,7 @@ def test_color_bars_have_their_published_codes(matrix: Matrix, depth: int, codes
 
 @pytest.mark.parametrize(("matrix", "depth", "codes"), TABLES)
 def test_published_codes_are_the_bars_again(matrix: Matrix, depth: int, codes: tuple[Any, ...]) -> None:
-    sample = np.uint8 if depth == 8 else np.uint16
-    planes = tuple(np.array([[code[n] for code in codes]], sample) for n in range(3))
+    planes = tuple(samples([[code[n] for code in codes]], depth) for n in range(3))
     source = Picture(plane_format("444", depth), color(matrix), (1, 8))
     rgb = converted(planes, source, Picture(plane_format("rgb", 8), RGB, (1, 8)))
     for ours, bars in zip(rgb, bars_in_rgb(8), strict=True):
@@ -228,8 +226,9 @@ def site_of(picture: Picture) -> tuple[float, float]:
 
 def values_of(planes: tuple[Plane, ...], picture: Picture) -> list[NDArray[np.float64]]:
     top, step = (1 << picture.format.depth) - 1, 1 << (picture.format.depth - 8)
-    values = []
-    for n, plane in enumerate(planes):
+    values: list[NDArray[np.float64]] = []
+    for n, codes in enumerate(planes):
+        plane = codes.astype(np.float64)
         chroma = picture.format.family is Family.YUV and n > 0
         if picture.color.range is Range.FULL:
             values.append((plane - (128.0 * step if chroma else 0.0)) / top)

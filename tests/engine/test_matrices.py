@@ -1,5 +1,7 @@
 """The matrices beside the equations of BT.601, BT.709, BT.2020 and H.273, written out."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -7,7 +9,11 @@ from strategies import YUV_MATRICES
 from vrinr_cli.engine.matrices import LUMA_WEIGHTS, has_centred_chroma, rgb_to_ycbcr, ycbcr_to_rgb
 from vrinr_cli.frame import Matrix
 
-PUBLISHED = {
+Equations = tuple[
+    Callable[[float, float, float], float], Callable[[float, float], float], Callable[[float, float], float]
+]
+
+PUBLISHED: dict[Matrix, Equations] = {
     # ITU-R BT.601-7, 2.5.1 and 2.5.2
     Matrix.SMPTE170M: (
         lambda r, g, b: 0.299 * r + 0.587 * g + 0.114 * b,

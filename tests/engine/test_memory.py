@@ -1,6 +1,7 @@
 """Memory is measured: what is free, what a piece of work takes."""
 
 import resource
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,10 @@ def test_budget_is_what_was_asked_or_a_share() -> None:
 
 
 def test_free_memory_is_the_smallest_of_all_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    rooms = {"_meminfo_available": 9, "_cgroup_room": None, "_address_space_room": None}
-    for name in rooms:
-        monkeypatch.setattr(memory, name, lambda name=name: rooms[name])
-    assert memory.free_bytes(CPU) == 9
-    rooms["_cgroup_room"] = 5
-    assert memory.free_bytes(CPU) == 5
-    rooms["_address_space_room"] = -3
-    assert memory.free_bytes(CPU) == 0
+    for rooms, free in (((9, None, None), 9), ((9, 5, None), 5), ((9, 5, 3), 3), ((9, 5, -3), 0)):
+        for name, room in zip(("_meminfo_available", "_cgroup_room", "_address_space_room"), rooms, strict=True):
+            monkeypatch.setattr(memory, name, partial(int, room) if room is not None else lambda: None)
+        assert memory.free_bytes(CPU) == free
 
 
 def test_a_limit_of_the_address_space_counts(monkeypatch: pytest.MonkeyPatch) -> None:

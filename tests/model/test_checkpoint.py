@@ -248,7 +248,7 @@ def test_tensors_that_do_not_fit_the_config_are_refused(tmp_path: Path, change: 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_weight_that_is_not_finite_is_refused(tmp_path: Path, value: float) -> None:
     model = seeded(dtype=torch.float32)
-    model.trunk.stem.bias.data[3] = value
+    model.state_dict()["trunk.stem.bias"][3] = value
     checkpoint.save(tmp_path / "w", model, card={})
     assert refusal(checkpoint.load, tmp_path / "w") == "a weight is not finite"
 
@@ -279,7 +279,7 @@ def test_a_config_of_a_giant_is_refused_without_making_it(tmp_path: Path, monkey
     length = int.from_bytes(plain[:8], "little")
     digest = digest_of(giant, tensor_table(json.loads(plain[8 : 8 + length])), plain[8 + length :])
     path = forge(tmp_path / "w", tensors, config=to_plain(giant), digest=digest)
-    made = []
+    made: list[Tensor] = []
 
     class WatchedVrInr(VrInr):
         def __init__(self, config: ModelConfig) -> None:

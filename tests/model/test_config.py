@@ -46,5 +46,5 @@ def test_impossible_networks_are_refused(asked: dict[str, Any], words: str) -> N
 
 
 def test_several_problems_are_told_together() -> None:
-    with pytest.raises(OptionError, match="channels 0 .*; table_cells"):
+    with pytest.raises(OptionError, match=r"channels 0 .*; table_cells"):
         ModelConfig(channels=0, mixed_channels=0, table_cells=(1, 2, 3))

@@ -118,12 +118,9 @@ def test_scales_outside_the_trained_ones_are_clamped() -> None:
 def test_gradients_are_right() -> None:
     query = seeded_query().requires_grad_(True)
     code = (noise(1, 8, 2, 3) * 2 - 1).requires_grad_(True)
-    height, width = Axis(2, 3), Axis(3, 5)
+    weights = (code, query.spread.weight, dict(query.named_parameters())["basis.mix.2.weight"])
 
-    def color(code: Tensor, spread: Tensor, mix: Tensor) -> Tensor:
-        with torch.no_grad():
-            assert spread is query.spread.weight
-            assert mix is query.basis.mix[2].weight
-        return whole_image(query, code, height, width)
+    def color(code: Tensor, *_: Tensor) -> Tensor:
+        return whole_image(query, code, Axis(2, 3), Axis(3, 5))
 
-    assert torch.autograd.gradcheck(color, (code, query.spread.weight, query.basis.mix[2].weight))
+    assert torch.autograd.gradcheck(color, weights)

@@ -27,7 +27,7 @@ def test_downscale_is_torchs_antialiased_bicubic_in_8_bits(
         codes = small[:, n] * 255
         assert torch.equal(codes.round(), (codes + 1e-4).round())  # whole codes
         assert float((codes - exact.clamp(0, 255)).abs().max()) <= 0.5 + 1e-3
-        assert 0 <= float(codes.min())
+        assert float(codes.min()) >= 0
         assert float(codes.max()) <= 255
 
 

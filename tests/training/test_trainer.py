@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import safetensors.torch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from networks import TINY, seeded
 from vrinr_cli.errors import DeviceError, EngineError, InputError, WeightsError
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.header import read_header
-from vrinr_cli.model.loss import charbonnier
+from vrinr_cli.model.loss import charbonnier, squared_error
 from vrinr_cli.training import trainer as trainer_module
 from vrinr_cli.training.corpus import Corpus, Pixels
 from vrinr_cli.training.degrade import bicubic_downscale, to_unit
@@ -211,21 +213,29 @@ def loss_on_fixed_windows(trainer: Trainer) -> float:
     return sum(losses)
 
 
-def test_it_learns_and_beats_bicubic_on_a_pattern_it_never_saw(tmp_path: Path) -> None:
-    config = replace(TINY, channels=16, slice_features=6, query_basis=3, query_units=12, shifts=(1,))
-    options = replace(OPTIONS, steps=120, batch=2, frames=2, rate=6e-3, average=0.9, scales="x4", crop=16, seed=0)
-    many = Corpus((), tuple(stripes(1, 96, seed=n) for n in range(12)))
-    trainer = Trainer(many, config, options, output=tmp_path / "w", validation={"unseen": stripes(2, 96, seed=99)})
-    reports: list[TrainProgress] = []
+def blocks(frames: int, *, seed: int) -> Pixels:
+    """A chessboard of unequal sides, 96 pixels wide: what a small network soon draws sharper than bicubic does."""
+    numbers = np.random.default_rng(seed)
+    _, y, x = np.indices((frames, 96, 96))
+    sides, places = numbers.integers(10, 20, 2), numbers.integers(0, 40, 2)
+    board = ((y + places[0]) // sides[0] + (x + places[1]) // sides[1]) % 2
+    return np.repeat((40 + 170 * board)[..., None], 3, axis=-1).astype(np.uint8)
+
+
+def test_it_learns_and_beats_bicubic_on_a_picture_it_never_saw(tmp_path: Path) -> None:
+    config = replace(TINY, channels=16, slice_features=6, query_basis=4, query_units=12, residual_blocks=0)
+    options = replace(OPTIONS, steps=100, batch=2, frames=1, rate=1e-2, average=0.9, scales="x4", crop=16, seed=0)
+    many = Corpus((), tuple(blocks(1, seed=n) for n in range(12)))
+    unseen = {"unseen": blocks(1, seed=99)}
+    trainer = Trainer(many, config, options, output=tmp_path / "w", validation=unseen)
     before = loss_on_fixed_windows(trainer)
+    reports: list[TrainProgress] = []
     trainer.run(reports.append)
-    print("XX", loss_on_fixed_windows(trainer), before)
-    assert loss_on_fixed_windows(trainer) < 0.8 * before
-    (scale, gain) = reports[-1].gains[0]
+    assert loss_on_fixed_windows(trainer) < 0.7 * before
+    ((scale, gain),) = reports[-1].gains
     assert scale == 4.0
-    print("YY", gain)
-    assert gain > 0.3
-    assert read_header(tmp_path / "w").card["validation gain x4"].startswith("+")
+    assert gain > 2  # dB; about 5 when this was written
+    assert read_header(tmp_path / "w").card["validation gain x4"].startswith(f"{gain:+.2f} dB psnr_y")
 
 
 def test_progress_is_reported_in_order(tmp_path: Path) -> None:
@@ -255,12 +265,14 @@ def test_the_rate_rises_then_falls_to_its_end(tmp_path: Path) -> None:
 
 def test_the_last_tenth_minimises_the_squared_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = Trainer(corpus(), TINY, replace(OPTIONS, steps=10), output=tmp_path / "w")
-    used = []
+    used: list[str] = []
+
+    def watched(name: str, *pair: Tensor) -> Tensor:
+        used.append(name)
+        return charbonnier(*pair) if name == "charbonnier" else squared_error(*pair)
+
     for name in ("charbonnier", "squared_error"):
-        plain = getattr(trainer_module, name)
-        monkeypatch.setattr(
-            trainer_module, name, lambda *pair, name=name, plain=plain: (used.append(name), plain(*pair))[1]
-        )
+        monkeypatch.setattr(trainer_module, name, partial(watched, name))
     for _ in range(10):
         trainer.train_step()
     assert used == ["charbonnier"] * 9 + ["squared_error"]
@@ -291,7 +303,7 @@ def test_the_fused_step_is_adams(tmp_path: Path) -> None:
 
 def test_a_run_by_minutes_ends_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(0, 10**6, 30))  # every look at the clock is half a minute later
-    monkeypatch.setattr(trainer_module.time, "monotonic", lambda: float(next(ticks)))
+    monkeypatch.setattr("time.monotonic", lambda: float(next(ticks)))
     trainer = Trainer(corpus(), TINY, replace(OPTIONS, steps=None, minutes=2.0), output=tmp_path / "w")
     trainer.run(ignore)
     assert trainer.step == 4

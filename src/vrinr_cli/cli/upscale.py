@@ -87,8 +87,12 @@ def upscale(
     ] = DEFAULTS.chunk_frames,
     yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing output.")] = False,
     no: Annotated[bool, typer.Option("-n", "--no-overwrite", help="Never replace, never ask.")] = False,
-    restart: Annotated[bool, typer.Option(help="Throw away the work of a different unfinished job.")] = False,
-    skip_damaged: Annotated[bool, typer.Option(help="Go on over damaged parts of the source.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Throw away the work of a different unfinished job.")
+    ] = False,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Go on over damaged parts of the source.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Events and the report as JSON lines on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every step.")] = False,
