@@ -228,3 +228,11 @@ def test_info_names_devices_encoders_and_weights(tmp_path: Path) -> None:
         assert word in done.out
     record = json.loads(vrinr("info", "--json", cwd=tmp_path).out)
     assert record["is_usable"] is True
+
+
+def test_a_closed_stderr_is_ignored_and_nothing_goes_to_stdout(tmp_path: Path) -> None:
+    clips.plain(tmp_path / "in.mp4", frames=2)
+    command = f"{sys.executable} -m vrinr_cli upscale in.mp4 --method bicubic -o out.mp4 2>&-"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, stdout=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert len(facts(tmp_path / "out.mp4").seconds) == 2

@@ -28,10 +28,13 @@ def replace_what_cannot_be_written() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def say(text: str, *, stream: TextIO | None = None) -> None:
+def say(text: str) -> None:
     """One plain line on stderr; a closed stderr is ignored."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        print(printable(text), file=stream or sys.stderr, flush=True)
+    stream: TextIO | None = sys.stderr  # None where the process was started without one
+    if stream is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        print(printable(text), file=stream, flush=True)
 
 
 def printable(text: str) -> str:

@@ -5,6 +5,7 @@ Nothing else is ever written but the target. Only names that this module gives a
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Self
 
 from vrinr_cli.errors import EncodeError, JobError, TargetError
 from vrinr_cli.jobs.plan import Plan
+from vrinr_cli.model.checkpoint import write_whole
 from vrinr_cli.video.files import cause_of, printable, sync_folder
 
 LONGEST_NAME = 255
@@ -97,6 +99,19 @@ class JobFolder:
         mine = plan.identity()
         return sorted(name for name in mine if mine[name] != kept.get(name))
 
+    def keep_plan(self, words: str) -> None:
+        """Write the plan, whole or not at all.
+
+        Raises:
+            EncodeError: the disk is full or fails.
+        """
+        try:
+            write_whole(self.plan_path, words.encode())
+        except OSError as error:
+            raise EncodeError(
+                f"{printable(str(self.plan_path))}: cannot be written: {cause_of(error)}", hint="make room"
+            ) from error
+
     def remove(self) -> None:
         """Remove what vrinr made, and the folders if nothing else is in them."""
         for path in self._own_files():
@@ -128,7 +143,7 @@ class JobFolder:
 
     def _own_files(self) -> Iterator[Path]:
         yield from (self.plan_path, self.journal_path, self.result_path, self.path / "lock")
-        yield self.plan_path.with_name("plan.json.part")
+        yield self.plan_path.with_name(".plan.json.part")
         chunks = self.path / "chunks"
         if chunks.is_dir():
             for path in chunks.iterdir():
@@ -142,7 +157,5 @@ def folder_name(name: str) -> str:
     whole = f".{name}.vrinr"
     if len(os.fsencode(whole)) <= LONGEST_NAME:
         return whole
-    import hashlib  # noqa: PLC0415 - long names are rare
-
     short = os.fsencode(name)[:180].decode(errors="ignore")
     return f".{short}.{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.vrinr"

@@ -21,7 +21,6 @@ from vrinr_cli.jobs.journal import ChunkReport, Journal
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import Plan, make_plan
 from vrinr_cli.jobs.run import Resources, make_resources, run_chunk
-from vrinr_cli.model.checkpoint import write_whole
 from vrinr_cli.record import to_plain
 from vrinr_cli.video.containers import CONTAINERS, container_for
 from vrinr_cli.video.encoders import check_opens
@@ -152,7 +151,7 @@ def _prepared(job: _Job, *, restart: bool) -> list[ChunkReport]:
         job.folder.clear()
     if differing is None or differing or restart:
         words = {"identity": job.plan.identity(), "plan": to_plain(job.plan)}
-        write_whole(job.folder.plan_path, json.dumps(words).encode())
+        job.folder.keep_plan(json.dumps(words))
     return _whole_chunks(job)
 
 

@@ -9,7 +9,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from vrinr_cli.errors import EncodeError
 from vrinr_cli.record import from_plain, to_plain
+from vrinr_cli.video.files import cause_of, printable
 from vrinr_cli.video.writer import WrittenChunk, digest_of
 
 
@@ -32,14 +34,23 @@ class Journal:
         self.path = path
 
     def append(self, report: ChunkReport) -> None:
-        """Record a chunk; it counts once this returns."""
+        """Record a chunk; it counts once this returns.
+
+        Raises:
+            EncodeError: the disk is full or fails; the chunk does not count.
+        """
         words = json.dumps(to_plain(report), sort_keys=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        line = f"{_checksum(words)} {words}\n".encode()
         try:
-            os.write(descriptor, f"{_checksum(words)} {words}\n".encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            with self.path.open("ab") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise EncodeError(
+                f"{printable(str(self.path))}: cannot be written: {cause_of(error)}",
+                hint="make room; the same command goes on",
+            ) from error
 
     def read(self) -> list[ChunkReport]:
         """All chunks recorded before the first line that is torn or damaged; that line is cut off the file."""
