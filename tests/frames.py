@@ -23,8 +23,8 @@ def color(
 
 def samples(codes: Any, depth: int) -> Plane:
     """Codes as samples of a plane: one byte up to 8 bits, else two."""
-    plane: Plane = np.asarray(codes).astype(np.uint8 if depth == 8 else np.uint16)
-    return plane
+    array = np.asarray(codes)
+    return array.astype(np.uint8) if depth == 8 else array.astype(np.uint16)
 
 
 def random_planes(kind: PlaneFormat, size: tuple[int, int], *, seed: int = 0) -> tuple[Plane, ...]:

@@ -267,9 +267,9 @@ def test_the_last_tenth_minimises_the_squared_error(tmp_path: Path, monkeypatch:
     trainer = Trainer(corpus(), TINY, replace(OPTIONS, steps=10), output=tmp_path / "w")
     used: list[str] = []
 
-    def watched(name: str, *pair: Tensor) -> Tensor:
+    def watched(name: str, output: Tensor, target: Tensor) -> Tensor:
         used.append(name)
-        return charbonnier(*pair) if name == "charbonnier" else squared_error(*pair)
+        return charbonnier(output, target) if name == "charbonnier" else squared_error(output, target)
 
     for name in ("charbonnier", "squared_error"):
         monkeypatch.setattr(trainer_module, name, partial(watched, name))

@@ -15,7 +15,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.resample import Axis
@@ -136,7 +135,8 @@ class Query(nn.Module):
 
     def _decode(self, linear: Tensor, rows: int) -> Tensor:
         """Pre-activations (N, W, n r) -> residual colors (N, W, n, 3)."""
-        hidden = functional.relu(linear.reshape(*linear.shape[:2], rows, self.units) + self.bias.to(linear.dtype))
+        linear = linear.reshape(*linear.shape[:2], rows, self.units)
+        hidden = linear.add_(self.bias.to(linear.dtype)).relu_()
         color: Tensor = self.color(hidden)
         return color
 
