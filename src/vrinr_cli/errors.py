@@ -14,6 +14,11 @@ VrinrError                   exit 1   any failure that vrinr explains
 """
 
 
+def printable(text: str) -> str:
+    r"""The text on one line with each control character as \xNN, so that names cannot act on a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class VrinrError(Exception):
     """What happened, with the file or value, and what to do about it."""
 

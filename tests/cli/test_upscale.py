@@ -119,6 +119,10 @@ def test_bad_input_gives_one_line_and_leaves_nothing(
         (["--scale", "nan"], "scale is 'nan'"),
         (["--scale", "33"], "scale is 33"),
         (["--scale", "2", "--height", "99"], "--scale and --height given"),
+        (["--scale", "32", "--size", "60000x40000"], "given"),
+        (["--size", "3072x2048", "--crf", "nan"], "crf is nan"),
+        (["--precision", "fp7"], "precision is 'fp7'"),
+        (["--audio", "loud"], "audio is 'loud'"),
         (["--size", "10x10"], "each axis may grow 1 to 32 times"),
         (["--encoder-option", "nosuch=1"], "nosuch"),
         (["--encoder-option", "nosuch"], "write NAME=VALUE"),
@@ -212,7 +216,7 @@ def test_a_signal_exits_with_130_and_the_same_command_goes_on(tmp_path: Path, nu
     running.send_signal(number)
     _, err = running.communicate()
     assert running.returncode == 130, err
-    assert err.splitlines()[-1] == "vrinr: error: stopped; the same command goes on where it stopped"
+    assert err.splitlines()[-1] == "vrinr: error: stopped; the same command goes on with the next chunk"
     assert not (tmp_path / "out.mp4").exists()
     again = vrinr(*command, cwd=tmp_path)
     assert again.code == 0, again.err

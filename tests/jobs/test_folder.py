@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from vrinr_cli.errors import JobError
+from vrinr_cli.errors import JobError, TargetError
 from vrinr_cli.jobs.folder import JobFolder, folder_name
 
 
@@ -53,7 +53,10 @@ def test_publishing_replaces_the_target_in_one_step(tmp_path: Path) -> None:
     with JobFolder(target) as folder:
         folder.result_path.write_text("new")
         assert target.read_text() == "old"
-        folder.publish()
+        with pytest.raises(TargetError, match="appeared meanwhile"):
+            folder.publish(overwrite=False)
+        assert target.read_text() == "old"
+        folder.publish(overwrite=True)
         folder.remove()
     assert target.read_text() == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]

@@ -1,5 +1,7 @@
 """Whole jobs on the kinds of video that people have; each clip is made by tests/media."""
 
+import os
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -8,15 +10,17 @@ import numpy as np
 import pytest
 
 from jobs.facts import facts, packets, restore, tiny_weights
-from media import clips, pictures, tracks
+from media import clips, damaged, pictures, tracks
 from vrinr_cli.engine.engine import Engine
 from vrinr_cli.errors import EngineError, InputError, JobError, OptionError, TargetError, VrinrError
-from vrinr_cli.frame import Matrix, Range
+from vrinr_cli.frame import Frame, Matrix, Range
 from vrinr_cli.jobs.events import Advanced, Event, Listener
+from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.job import upscale
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 from vrinr_cli.video.probe import probe
+from vrinr_cli.video.reader import read_frames
 
 MILLISECOND = Fraction(1, 1000)
 
@@ -111,7 +115,8 @@ def test_sound_subtitles_chapters_and_fonts_are_kept(tmp_path: Path) -> None:
             assert packets(output, kind, number) == packets(source, kind, number)
     before, after = probe(source), probe(output)
     assert after.chapters == before.chapters > 0
-    assert [(s.language, s.title) for s in after.audio] == [(s.language, s.title) for s in before.audio]
+    names = [[(s.language, s.title) for s in info.streams if s.kind == "audio"] for info in (before, after)]
+    assert names[0] == names[1]
 
 
 def test_sound_in_mp4_is_bit_identical(tmp_path: Path) -> None:
@@ -215,6 +220,104 @@ def test_another_job_for_the_same_output_is_refused_until_restart(tmp_path: Path
     assert upscale(source, output, restarted).resumed_frames == 0
 
 
+def test_chunks_of_another_job_are_not_taken_even_when_the_plan_is_lost(tmp_path: Path) -> None:
+    source = clips.plain(tmp_path / "in.mp4", frames=18)
+    output = tmp_path / "out.mp4"
+    with pytest.raises(_StopError):
+        upscale(source, output, UpscaleOptions(method="bicubic", chunk_frames=5), listen=stop_after(12))
+    (tmp_path / ".out.mp4.vrinr" / "plan.json").unlink()
+    assert upscale(source, output, UpscaleOptions(method="lanczos", chunk_frames=5)).resumed_frames == 0
+
+
+def test_a_source_that_was_touched_is_another_source(tmp_path: Path) -> None:
+    source = clips.plain(tmp_path / "in.mp4", frames=18)
+    output = tmp_path / "out.mp4"
+    options = UpscaleOptions(method="bicubic", chunk_frames=5)
+    with pytest.raises(_StopError):
+        upscale(source, output, options, listen=stop_after(12))
+    os.utime(source, (1, 1))
+    with pytest.raises(JobError, match="differs in the source"):
+        upscale(source, output, options)
+
+
+def test_a_stop_before_the_first_chunk_stands_in_nobodys_way(tmp_path: Path) -> None:
+    source = clips.plain(tmp_path / "in.mp4", frames=8)
+    output = tmp_path / "out.mp4"
+    upscale(source, output, UpscaleOptions(method="bicubic"))
+    output.unlink()
+    folder = JobFolder(output)
+    (folder.path / "chunks").mkdir(parents=True)
+    folder.plan_path.write_text("{}")  # what a power cut may leave
+    assert upscale(source, output, UpscaleOptions(method="lanczos")).frames == 8
+    assert not folder.path.exists()
+
+
+@pytest.mark.parametrize("chunk_frames", [100, 4])
+def test_repeated_frames_are_counted_once_and_over_a_stop(tmp_path: Path, chunk_frames: int) -> None:
+    whole = clips.plain(tmp_path / "whole.mkv", frames=60, codec="mjpeg", pix_fmt="yuvj420p", b_frames=0)
+    source = damaged.zeroed(whole, tmp_path / "in.mkv", packets={50})
+    output = tmp_path / "out.mkv"
+    options = UpscaleOptions(
+        weights=str(tiny_weights(tmp_path)), precision="fp32", chunk_frames=chunk_frames, allow_damaged=True
+    )
+    once = upscale(source, tmp_path / "once.mkv", options)
+    assert once.repeated_frames == 1
+    assert set(range(60)) - set(numbers(tmp_path / "once.mkv")) == {50}
+    assert "the source is damaged: the last good picture stands in for 1 frames" in once.notes
+    with pytest.raises(_StopError):
+        upscale(source, output, options, listen=stop_after(59))
+    assert upscale(source, output, options).repeated_frames == 1
+
+
+def test_an_output_that_appears_during_the_job_is_kept(tmp_path: Path) -> None:
+    source = clips.plain(tmp_path / "in.mp4", frames=8)
+    output = tmp_path / "out.mp4"
+
+    def write_one(event: Event) -> None:
+        if isinstance(event, Advanced) and event.done == 5:
+            output.write_text("precious")
+
+    with pytest.raises(TargetError, match="appeared meanwhile"):
+        upscale(source, output, UpscaleOptions(method="bicubic"), listen=write_one)
+    assert output.read_text() == "precious"
+
+
+def test_damaged_sound_becomes_silence_where_it_is_converted(tmp_path: Path) -> None:
+    source = tracks.with_sound(tmp_path / "in.mkv", audio="flac")
+    content = bytearray(source.read_bytes())
+    sound = packets(source, "audio")
+    victim = sound[len(sound) // 2][1]
+    place = content.find(victim)
+    content[place : place + len(victim)] = bytes(len(victim))
+    source.write_bytes(content)
+    report = upscale(source, tmp_path / "out.webm", UpscaleOptions(method="bicubic"))
+    assert any("packets of converted sound are silence" in note for note in report.notes)
+    assert abs(packets(tmp_path / "out.webm", "audio")[-1][0] - sound[-1][0]) < Fraction(1, 5)
+
+
+def test_memory_that_runs_out_while_reading_is_no_end_of_the_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*arguments: Any, **options: Any) -> Iterator[Frame]:
+        for frame in read_frames(*arguments, **options):
+            if frame.index == 9:
+                raise MemoryError
+            yield frame
+
+    monkeypatch.setattr("vrinr_cli.jobs.run.read_frames", failing)
+    with pytest.raises(EngineError, match="the frame after 8 could not be read"):
+        restore(clips.plain(tmp_path / "in.mp4"), tmp_path / "out.mp4", chunk_frames=7)
+
+
+def test_a_lost_device_names_the_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA error: unspecified launch failure\nmore lines")
+
+    monkeypatch.setattr(Engine, "_composed", fail)
+    with pytest.raises(EngineError, match=r"frame 0: cpu: CUDA error: unspecified launch failure$"):
+        restore(clips.plain(tmp_path / "in.mp4"), tmp_path / "out.mp4")
+
+
 def test_an_error_in_the_engine_names_the_frame_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,6 +376,7 @@ def test_the_source_is_never_the_output(tmp_path: Path, kind: str) -> None:
         ("out.mp4", {"weights": "nosuch"}, OptionError, "no weights are called"),
         ("out.mp4", {"weights": "x.pth"}, OptionError, "never read"),
         ("out.mp4", {"start": Fraction(1000)}, InputError, "no frame from"),
+        ("x" * 252 + ".mp4", {}, TargetError, "the name is too long"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_the_first_frame(

@@ -19,7 +19,15 @@ def report(index: int, *, digest: str = "d" * 64, size: int = 5) -> ChunkReport:
         digest=digest,
         bytes=size,
     )
-    return ChunkReport(index, 2 * index, written, 0.5)
+    return ChunkReport(
+        index=index,
+        start=2 * index,
+        written=written,
+        fingerprint="f" * 32,
+        repeated=0,
+        redone_in_fp32=0,
+        seconds=0.5,
+    )
 
 
 def filled(path: Path, count: int) -> Journal:

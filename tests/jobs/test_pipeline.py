@@ -1,4 +1,7 @@
+import os
+import signal
 import threading
+import time
 from collections.abc import Generator
 
 import pytest
@@ -68,6 +71,29 @@ def test_an_error_at_the_last_item_reaches_the_caller() -> None:
 
     with pytest.raises(ValueError, match="item 0"), WriteBehind(write, 4) as sink:
         sink.put(0)
+
+
+def test_an_interrupted_wait_for_the_writer_still_waits_for_it() -> None:
+    """Closing a file that a thread still writes to crashes the process."""
+    running, finished = threading.Event(), threading.Event()
+
+    def write(_: int) -> None:
+        running.set()
+        time.sleep(0.5)
+        finished.set()
+
+    def interrupt() -> None:
+        running.wait(10)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def put_one() -> None:
+        with WriteBehind(write, 4) as sink:
+            sink.put(0)
+            threading.Thread(target=interrupt).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        put_one()
+    assert finished.is_set()
 
 
 def test_nothing_more_is_written_once_the_caller_failed() -> None:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from vrinr_cli.cli import parse
-from vrinr_cli.cli.show import print_json, printable, shown_errors
+from vrinr_cli.cli.show import print_json, shown_errors
+from vrinr_cli.errors import printable
 
 
 def benchmark(

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from vrinr_cli.cli.show import print_json, printable, shown_errors
+from vrinr_cli.cli.show import print_json, shown_errors
+from vrinr_cli.errors import printable
 
 
 def info(*, json_: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:

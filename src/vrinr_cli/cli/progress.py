@@ -6,7 +6,8 @@ from collections import deque
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from vrinr_cli.cli.show import print_json, printable, say
+from vrinr_cli.cli.show import print_json, say
+from vrinr_cli.errors import printable
 from vrinr_cli.jobs.events import Advanced, Event, JobReport, Noted, Started, Stepped
 
 RATE_WINDOW = 60.0
@@ -149,6 +150,8 @@ class Bar(Lines):
             self.rich.update(self.task, completed=event.done, speed=self._speed(event))
         elif isinstance(event, Stepped):
             self.rich.update(self.task, step=event.name, speed="")
+            if self.verbose:
+                self.rich.console.print(event.name, highlight=False)
         elif isinstance(event, Noted):
             self.rich.console.print(printable(f"note: {event.text}"), highlight=False)
 

@@ -11,14 +11,18 @@ from typing import Any, TextIO
 
 import typer
 
-from vrinr_cli.errors import InterruptedJobError, VrinrError
+from vrinr_cli.errors import InterruptedJobError, VrinrError, printable
 
-_settings = {"debug": False}
+
+class _Settings:
+    """What the options before the command have set."""
+
+    debug = False
 
 
 def set_debug(on: bool) -> None:
     """Whether errors show their traceback."""
-    _settings["debug"] = on
+    _Settings.debug = on
 
 
 def replace_what_cannot_be_written() -> None:
@@ -37,28 +41,33 @@ def say(text: str) -> None:
         print(printable(text), file=stream, flush=True)
 
 
-def printable(text: str) -> str:
-    r"""The text with each control character as \xNN, so that names cannot act on a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 @contextlib.contextmanager
-def shown_errors(*, as_json: bool = False, resumable: bool = False) -> Iterator[None]:
-    """Turn an error into one line and its exit code, and Ctrl-C or SIGTERM into exit code 130."""
+def shown_errors(*, as_json: bool = False, resume_hint: str = "nothing was written") -> Iterator[None]:
+    """Turn an error into one line and its exit code, and Ctrl-C or SIGTERM into exit code 130.
+
+    Args:
+        as_json: print errors as an object on stdout too.
+        resume_hint: what to do after an interruption.
+    """
     try:
         with _terminated_like_interrupted():
             yield
     except VrinrError as error:
         _fail(error, as_json=as_json)
     except KeyboardInterrupt:
-        hint = "the same command goes on where it stopped" if resumable else "nothing was written"
-        _fail(InterruptedJobError("stopped", hint=hint), as_json=as_json)
+        _fail(InterruptedJobError("stopped", hint=resume_hint), as_json=as_json)
     except BrokenPipeError:
         raise typer.Exit(1) from None
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, one line and not a page of code
+        words = (str(error) or "no message").splitlines()[0]
+        unforeseen = VrinrError(f"{type(error).__name__}: {words}", hint="see it all with `vrinr --debug ...`")
+        _fail(unforeseen, as_json=as_json)
 
 
 def _fail(error: VrinrError, *, as_json: bool) -> None:
-    if _settings["debug"]:
+    if _Settings.debug:
         traceback.print_exc()
     if as_json:
         print_json({"event": "error", "message": str(error), "hint": error.hint, "code": error.exit_code})

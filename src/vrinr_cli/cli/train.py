@@ -41,7 +41,7 @@ def train(
 
       vrinr train data/train -o my.safetensors --steps 20000 --validation data/val --device cuda
     """
-    with shown_errors(resumable=True):
+    with shown_errors(resume_hint="the same command goes on from the last state"):
         options = TrainOptions(
             steps=steps,
             minutes=minutes,

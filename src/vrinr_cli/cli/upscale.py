@@ -2,13 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, TextIO, cast
 
 import typer
 
 from vrinr_cli.cli import parse
 from vrinr_cli.cli.progress import progress_for
 from vrinr_cli.cli.show import shown_errors
+from vrinr_cli.errors import printable
 from vrinr_cli.jobs.options import AudioChoice, Method, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
@@ -95,7 +96,7 @@ def upscale(
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Events and the report as JSON lines on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every step.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name the steps after the last frame too.")] = False,
 ) -> None:
     """Make SOURCE larger. The same line again continues a stopped job.
 
@@ -106,7 +107,7 @@ def upscale(
 
       vrinr upscale in.mp4 --height 1080 --start 1:20 --end 1:25 -o try.mp4
     """
-    with shown_errors(as_json=json_, resumable=True):
+    with shown_errors(as_json=json_, resume_hint="the same command goes on with the next chunk"):
         asked = any(value is not None for value in (scale, size, height, box))
         options = UpscaleOptions(
             size=SizeRequest(scale=scale, size=size, height=height, box=box) if asked else DEFAULTS.size,
@@ -134,14 +135,25 @@ def upscale(
         from vrinr_cli.jobs import job  # noqa: PLC0415 - torch and PyAV load here, so --help stays quick
 
         target = output if output is not None else job.default_output(source, options)
-        overwrite = yes or (not no and target.exists() and _agreed(target))
+        overwrite = yes or (not no and _agreed(source, target))
         with progress_for(as_json=json_, quiet=quiet, verbose=verbose) as progress:
             report = job.upscale(source, target, options, overwrite=overwrite, listen=progress)
             progress.finish(report)
 
 
-def _agreed(target: Path) -> bool:
-    """Ask, if there is somebody to ask."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+def _agreed(source: Path, target: Path) -> bool:
+    """Ask whether to replace an existing file, if there is somebody to ask and it is possible at all."""
+    from vrinr_cli.jobs import job  # noqa: PLC0415
+
+    job.check_source(source)
+    job.check_target(source, target, overwrite=True)
+    if not target.exists() or not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
         return False
-    return typer.confirm(f"{target} exists already. Replace it?", err=True)
+    try:
+        return typer.confirm(f"{printable(str(target))} exists already. Replace it?", err=True)
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()

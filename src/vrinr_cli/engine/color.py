@@ -92,10 +92,15 @@ class ColorConverter:
         self.from_rgb = rgb_to_ycbcr(target_matrix).to(device, torch.float32)
         self.chroma_down = self._chroma_filters()
 
-    def network_input(self, planes: tuple[Plane, ...]) -> Tensor:
-        """RGB in [0, 1], clamped, (3, h, w)."""
-        values = self._values(planes)
-        return self._as_rgb(values, self.chroma_at_source).clamp(0, 1)
+    def network_input(
+        self, planes: tuple[Plane, ...], rows: tuple[int, int] | None = None, columns: tuple[int, int] | None = None
+    ) -> Tensor:
+        """RGB in [0, 1], clamped: (3, h, w), or only source rows [start, stop) and columns [start, stop) of it."""
+        rows, columns = rows or (0, self.source.size[0]), columns or (0, self.source.size[1])
+        inside = (slice(*rows), slice(*columns))
+        values = self._values(tuple(p if self._is_chroma(number) else p[inside] for number, p in enumerate(planes)))
+        upright = [self.chroma_at_source(v, rows, columns) if self._is_chroma(n) else v for n, v in enumerate(values)]
+        return self._as_rgb(upright).clamp(0, 1)
 
     def base(self, planes: tuple[Plane, ...]) -> list[Tensor]:
         """The resized components: on the target's own grids if no conversion is needed, else all on luma's."""
@@ -135,15 +140,14 @@ class ColorConverter:
                 axes.append(chroma_axis(luma[n], lengths[n], length, step, site))
         return Resizer(axes[0], axes[1], self.device, kernel)
 
-    def _as_rgb(self, values: list[Tensor], chroma: Resizer | None) -> Tensor:
-        """Components to RGB (3, h, w); `chroma` brings the differences to luma's grid if they are not there."""
+    def _as_rgb(self, values: list[Tensor]) -> Tensor:
+        """Components of the source, all on luma's grid, to RGB (3, h, w)."""
         family = self.source.format.family
         if family is Family.GRAY:
             return values[0].expand(3, -1, -1)
         if family is Family.RGB:
             return torch.stack(values)
-        differences = [chroma(v) if chroma else v for v in values[1:]]
-        return torch.einsum("rc,chw->rhw", self.to_rgb, torch.stack([values[0], *differences]))
+        return torch.einsum("rc,chw->rhw", self.to_rgb, torch.stack(values))
 
     def _direct(self, base: list[Tensor], residual: Tensor | None) -> list[Tensor]:
         if residual is None:
@@ -158,7 +162,7 @@ class ColorConverter:
         return [luma, base[1] + added[0], base[2] + added[1]]
 
     def _converted(self, base: list[Tensor], residual: Tensor | None) -> list[Tensor]:
-        rgb = self._as_rgb(base, None)
+        rgb = self._as_rgb(base)
         if residual is not None:
             rgb = rgb + residual
         rgb = rgb.clamp(0, 1)

@@ -48,6 +48,8 @@ def choose(device: str, precision: str) -> Compute:
         problem = problem_with(chosen)
         if problem:
             raise DeviceError(f"device {device} is not to be had: {problem}", hint="use --device cpu")
+    if precision == "fp32" and chosen.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False  # convolutions would round their inputs to 10 bits
     dtype = automatic_dtype(chosen) if precision == "auto" else PRECISIONS[precision]
     return Compute(chosen, dtype, notes)
 

@@ -8,7 +8,7 @@ tiles need no blending: tiled equals untiled. Then each tile's stream runs over 
 import copy
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -30,7 +30,6 @@ TRIAL_SIDE = 96
 """LR pixels of the tile whose memory is measured."""
 BLOCK_FRAMES = 8
 """Frames that one tile runs over before the next, where there are several."""
-METHODS = ("vrinr", "bicubic", "lanczos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,6 @@ class EngineCounts:
     """How often memory ran out and the tile was halved."""
     redone_in_fp32: int = 0
     """Frames whose reduced-precision result was not finite."""
-    words: list[str] = field(default_factory=list)
 
 
 class Engine:
@@ -128,12 +126,18 @@ class Engine:
                     done = frame.index + 1
             except (RuntimeError, MemoryError) as error:
                 if not memory.is_out_of_memory(error) or self.networks is None:
-                    raise
+                    raise self._failed(done, error) from error
                 ran_out = True
             if ran_out:  # told here, as the handler's traceback still holds the tensors
                 self._halve(done)
             elif done < wanted.stop:
                 raise _absent(done)
+
+    def _failed(self, index: int, error: BaseException) -> EngineError:
+        cause = (str(error) or type(error).__name__).splitlines()[0]
+        return EngineError(
+            f"frame {index}: {self.compute.device}: {cause}", hint="the same command goes on; try --device cpu"
+        )
 
     def _composed(self, frame: Frame, residual: Tensor | None) -> Frame:
         base = self.converter.base(frame.planes)
@@ -205,9 +209,9 @@ class Engine:
                 yield index, features
 
     def _region(self, frame: Frame, tile: Tile) -> Tensor:
-        rgb = self.converter.network_input(frame.planes)
-        rows, columns = tile.rows, tile.columns
-        region = rgb[:, rows.region_low : rows.region_high, columns.region_low : columns.region_high]
+        rows = (tile.rows.region_low, tile.rows.region_high)
+        columns = (tile.columns.region_low, tile.columns.region_high)
+        region = self.converter.network_input(frame.planes, rows, columns)
         return region[None].contiguous(memory_format=torch.channels_last)
 
     def _finite(self, window: "_Window", index: int, tiles: list[Tile], residual: Tensor) -> Tensor:
@@ -243,18 +247,24 @@ class Engine:
         networks = self._need()
         taken = memory.peak_of(lambda: networks.try_out(TRIAL_SIDE, self.context + 2), self.compute.device)
         per_pixel = max(taken / TRIAL_SIDE**2, 1.0)
-        budget = memory.budget_bytes(self.compute.device, self.memory_limit) - self._frame_bytes()
-        if self.geometry.source_size[0] * self.geometry.source_size[1] * per_pixel <= budget:
+        budget = memory.budget_bytes(self.compute.device, self.memory_limit)
+        height, width = self.geometry.source_size
+        if height * width * per_pixel <= budget - self._picture_bytes(in_tiles=False):
             return whole
-        side = math.isqrt(int(max(budget / per_pixel, 0))) - 2 * networks.exact.config.halo_px
+        room = max(budget - self._picture_bytes(in_tiles=True), 0)
+        side = math.isqrt(int(room / per_pixel)) - 2 * networks.exact.config.halo_px
         return max(side, SMALLEST_TILE)
 
-    def _frame_bytes(self) -> int:
-        """What whole target pictures take beside the network: residual, base, planes, all float32."""
+    def _picture_bytes(self, *, in_tiles: bool) -> int:
+        """What whole target pictures take beside the network.
+
+        Residual, base and planes in float32; with several tiles also a block of residuals in float16.
+        """
         height, width = self.geometry.target_size
-        return height * width * 4 * 12
+        return height * width * (4 * 12 + (2 * 3 * BLOCK_FRAMES if in_tiles else 0))
 
     def _halve(self, index: int) -> None:
+        self._need().forget_tiles()
         memory.release(self.compute.device)
         whole = max(self.geometry.source_size)
         side = min(self.side or whole, whole)
@@ -308,6 +318,10 @@ class _Networks:
         if features is not None:
             self.fast.code(features)
 
+    def forget_tiles(self) -> None:
+        """Let go of the matrices of tiles that are too large."""
+        self._blocks.clear()
+
     def _matrices(self, tile: Tile) -> tuple[list[AxisBlock], list[AxisBlock]]:
         """Made from the float32 network: positions do not fit in bf16."""
         if tile not in self._blocks:
@@ -331,12 +345,23 @@ class _Window:
     def holds(self, index: int) -> bool:
         """Whether the clip has this frame; reads on as far as it."""
         while not self.ended and (not self.kept or max(self.kept) < index):
-            frame = next(self.frames, None)
+            frame = self._next()
             if frame is None:
                 self.ended = True
             else:
                 self.kept[frame.index] = frame
         return index in self.kept
+
+    def _next(self) -> Frame | None:
+        """The next frame; memory that runs out while reading is not the network's, and does not end the clip."""
+        try:
+            return next(self.frames, None)
+        except (RuntimeError, MemoryError) as error:
+            cause = str(error) or type(error).__name__
+            raise EngineError(
+                f"the frame after {max(self.kept, default=-1)} could not be read: {cause}",
+                hint="free memory; the same command goes on",
+            ) from error
 
     def frame(self, index: int) -> Frame:
         """One frame; it must not have been forgotten."""

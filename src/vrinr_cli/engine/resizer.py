@@ -23,17 +23,21 @@ class AxisResizer:
             matrix, low, high = kernel_matrix(axis, start, min(start + BLOCK, axis.target), kernel)
             self.blocks.append((matrix.to(device, torch.float32), low, high))
 
-    def rows(self, plane: Tensor) -> Tensor:
-        """(..., source, w) -> (..., target, w)."""
+    def rows(self, plane: Tensor, start: int, stop: int) -> Tensor:
+        """Target rows [start, stop): (..., source, w) -> (..., stop - start, w)."""
         if self.is_identity:
-            return plane
-        return torch.cat([torch.matmul(m, plane[..., low:high, :]) for m, low, high in self.blocks], dim=-2)
+            return plane[..., start:stop, :]
+        first, last = start // BLOCK, -(-stop // BLOCK)
+        parts = [torch.matmul(m, plane[..., low:high, :]) for m, low, high in self.blocks[first:last]]
+        return torch.cat(parts, dim=-2)[..., start - first * BLOCK : stop - first * BLOCK, :]
 
-    def columns(self, plane: Tensor) -> Tensor:
-        """(..., h, source) -> (..., h, target)."""
+    def columns(self, plane: Tensor, start: int, stop: int) -> Tensor:
+        """Target columns [start, stop): (..., h, source) -> (..., h, stop - start)."""
         if self.is_identity:
-            return plane
-        return torch.cat([torch.matmul(plane[..., low:high], m.T) for m, low, high in self.blocks], dim=-1)
+            return plane[..., start:stop]
+        first, last = start // BLOCK, -(-stop // BLOCK)
+        parts = [torch.matmul(plane[..., low:high], m.T) for m, low, high in self.blocks[first:last]]
+        return torch.cat(parts, dim=-1)[..., start - first * BLOCK : stop - first * BLOCK]
 
 
 class Resizer:
@@ -43,9 +47,13 @@ class Resizer:
         self.height = AxisResizer(height, kernel, device)
         self.width = AxisResizer(width, kernel, device)
 
-    def __call__(self, plane: Tensor) -> Tensor:
-        """Resize; the shorter product first."""
-        return self.height.rows(self.width.columns(plane))
+    def __call__(
+        self, plane: Tensor, rows: tuple[int, int] | None = None, columns: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Resize, all of it or only target rows [start, stop) and columns [start, stop)."""
+        rows = rows or (0, self.height.axis.target)
+        columns = columns or (0, self.width.axis.target)
+        return self.height.rows(self.width.columns(plane, *columns), *rows)
 
 
 def chroma_phase(site: float, step: int) -> float:

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from vrinr_cli.errors import EncodeError, JobError, TargetError
+from vrinr_cli.errors import EncodeError, JobError, TargetError, VrinrError, printable
 from vrinr_cli.jobs.plan import Plan
 from vrinr_cli.model.checkpoint import write_whole
-from vrinr_cli.video.files import cause_of, printable, sync_folder
+from vrinr_cli.video.files import cause_of, sync_folder
 
 LONGEST_NAME = 255
 """Bytes of a file name on common file systems."""
@@ -67,12 +67,7 @@ class JobFolder:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.pread(self._lock, 64, 0).decode(errors="replace").strip()
-            os.close(self._lock)
-            self._lock = None
-            raise JobError(
-                f"{printable(self.target.name)}: another vrinr is making it ({printable(holder)})", hint="wait for it"
-            ) from error
+            raise self._not_locked(self._lock, error) from error
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"process {os.getpid()}\n".encode(), 0)
         return self
@@ -83,6 +78,16 @@ class JobFolder:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _not_locked(self, lock: int, error: OSError) -> VrinrError:
+        holder = os.pread(lock, 64, 0).decode(errors="replace").strip()
+        os.close(lock)
+        self._lock = None
+        name = printable(self.target.name)
+        if isinstance(error, BlockingIOError):
+            return JobError(f"{name}: another vrinr is making it ({printable(holder)})", hint="wait for it")
+        self.remove()
+        return TargetError(f"{name}: its folder cannot be locked: {cause_of(error)}", hint="choose another disk")
 
     def differences(self, plan: Plan) -> list[str] | None:
         """What the job in the folder has different from this one; None if there is no job in it.
@@ -107,6 +112,7 @@ class JobFolder:
         """
         try:
             write_whole(self.plan_path, words.encode())
+            sync_folder(self.path)
         except OSError as error:
             raise EncodeError(
                 f"{printable(str(self.plan_path))}: cannot be written: {cause_of(error)}", hint="make room"
@@ -126,13 +132,22 @@ class JobFolder:
             if path.name != "lock":
                 path.unlink(missing_ok=True)
 
-    def publish(self) -> None:
+    def publish(self, *, overwrite: bool) -> None:
         """Give the verified result its name: the only moment at which the target changes.
 
+        Args:
+            overwrite: whether a file that is there by now is replaced.
+
         Raises:
+            TargetError: there is a file, and it is not to be replaced.
             EncodeError: the file system refuses.
         """
         try:
+            if not overwrite and self.target.exists():
+                raise TargetError(
+                    f"{printable(self.target.name)}: appeared meanwhile; the chunks are kept",
+                    hint="use -y to replace it",
+                )
             self.result_path.replace(self.target)
             sync_folder(self.target.parent)
         except OSError as error:

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import stat
 import sys
 import time
 from collections.abc import Sequence
@@ -13,10 +14,10 @@ import torch
 
 from vrinr_cli import __version__
 from vrinr_cli.engine.device import Compute, choose
-from vrinr_cli.errors import JobError, OptionError, TargetError
+from vrinr_cli.errors import JobError, OptionError, TargetError, printable
 from vrinr_cli.jobs import journal as journal_room
 from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, Started, Stepped, ignore
-from vrinr_cli.jobs.folder import JobFolder
+from vrinr_cli.jobs.folder import LONGEST_NAME, JobFolder
 from vrinr_cli.jobs.journal import ChunkReport, Journal
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import Plan, make_plan
@@ -24,7 +25,7 @@ from vrinr_cli.jobs.run import Resources, make_resources, run_chunk
 from vrinr_cli.record import to_plain
 from vrinr_cli.video.containers import CONTAINERS, container_for
 from vrinr_cli.video.encoders import check_opens
-from vrinr_cli.video.files import printable
+from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.join import ChunkFile, Cut, Joined, check_holds, join
 from vrinr_cli.video.probe import probe
 from vrinr_cli.video.verify import VerifyReport, verify
@@ -41,7 +42,6 @@ class _Job:
     listen: Listener
     notes: list[str] = field(default_factory=list)
     resumed: int = 0
-    resources: Resources | None = None
 
     def note(self, text: str) -> None:
         """Tell the user once."""
@@ -83,18 +83,18 @@ def upscale(
     with JobFolder(output) as folder:
         job = _Job(plan, output, folder, compute, listen)
         try:
-            reports = _prepared(job, restart=options.restart)
+            finished = _prepared(job, restart=options.restart)
             _check_holds(job)
-            job.resources = make_resources(plan, compute, tile=options.tile, memory=options.memory)
-            reports = _all_chunks(job, reports)
+            resources = make_resources(plan, compute, tile=options.tile, memory_limit=options.memory)
+            reports = _all_chunks(job, resources, finished)
             joined, verified = _finished(job, reports)
-            folder.publish()
+            folder.publish(overwrite=overwrite)
         except BaseException:
             if not folder.journal_path.exists():
                 folder.remove()
             raise
         folder.remove()
-    return _report(job, joined, verified, time.monotonic() - started)
+    return _report(job, resources, reports, joined, verified, time.monotonic() - started)
 
 
 def check_source(source: Path) -> None:
@@ -103,10 +103,15 @@ def check_source(source: Path) -> None:
     Raises:
         OptionError: there is nothing, or a folder.
     """
-    if not source.exists():
-        raise OptionError(f"{printable(str(source))}: no such file", hint="check the name")
-    if source.is_dir():
-        raise OptionError(f"{printable(str(source))}: is a folder", hint="give a video file")
+    name = printable(str(source))
+    try:
+        mode = source.stat().st_mode
+    except FileNotFoundError as error:
+        raise OptionError(f"{name}: no such file", hint="check the name") from error
+    except OSError as error:
+        raise OptionError(f"{name}: {cause_of(error)}", hint="check the name") from error
+    if stat.S_ISDIR(mode):
+        raise OptionError(f"{name}: is a folder", hint="give a video file")
 
 
 def default_output(source: Path, options: UpscaleOptions) -> Path:
@@ -125,6 +130,8 @@ def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
         OptionError: it is the source itself, by whatever name.
     """
     name = printable(str(output))
+    if len(os.fsencode(output.name)) > LONGEST_NAME:
+        raise TargetError(f"{name}: the name is too long", hint=f"{LONGEST_NAME} bytes at most")
     if output.is_dir():
         raise TargetError(f"{name}: is a folder", hint="name a file in it")
     container_for(output)
@@ -142,14 +149,14 @@ def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
 def _prepared(job: _Job, *, restart: bool) -> list[ChunkReport]:
     """Chunks that an earlier run of the same job has finished; the folder holds this job's plan afterwards."""
     differing = job.folder.differences(job.plan)
-    if differing and not restart:
+    has_chunks = bool(Journal(job.folder.journal_path).read())
+    if differing and has_chunks and not restart:
         raise JobError(
             f"{printable(job.output.name)}: an unfinished job for it differs in {', '.join(differing)}",
             hint="use --restart to throw its work away",
         )
-    if differing or restart:
-        job.folder.clear()
     if differing is None or differing or restart:
+        job.folder.clear()
         words = {"identity": job.plan.identity(), "plan": to_plain(job.plan)}
         job.folder.keep_plan(json.dumps(words))
     return _whole_chunks(job)
@@ -157,10 +164,12 @@ def _prepared(job: _Job, *, restart: bool) -> list[ChunkReport]:
 
 def _whole_chunks(job: _Job) -> list[ChunkReport]:
     found: dict[int, ChunkReport] = {}
+    fingerprint = job.plan.fingerprint()
     for report in Journal(job.folder.journal_path).read():
         chunk = job.plan.chunks[report.index] if report.index < len(job.plan.chunks) else None
         fits = chunk is not None and (chunk.start, chunk.frames) == (report.start, report.written.frames)
-        if fits and journal_room.is_whole(report, job.folder.chunk_path(report.index)):
+        is_ours = report.fingerprint == fingerprint and (job.plan.allow_damaged or not report.repeated)
+        if fits and is_ours and journal_room.is_whole(report, job.folder.chunk_path(report.index)):
             found[report.index] = report
     job.resumed = sum(report.written.frames for report in found.values())
     return [found[index] for index in sorted(found)]
@@ -172,11 +181,9 @@ def _check_holds(job: _Job) -> None:
     check_holds(plan.source, plan.target, container_for(job.output), plan.actions, job.folder.path)
 
 
-def _all_chunks(job: _Job, finished: Sequence[ChunkReport]) -> list[ChunkReport]:
+def _all_chunks(job: _Job, resources: Resources, finished: Sequence[ChunkReport]) -> list[ChunkReport]:
     """Run every chunk that is not finished; all reports in order."""
-    plan, resources = job.plan, job.resources
-    if resources is None:
-        raise RuntimeError("a job without resources")
+    plan = job.plan
     job.listen(_started(job))
     for text in (*plan.notes, *job.compute.notes):
         job.note(text)
@@ -197,18 +204,19 @@ def _all_chunks(job: _Job, finished: Sequence[ChunkReport]) -> list[ChunkReport]
         report = run_chunk(plan, chunk, job.folder.chunk_path(chunk.index), resources, advance)
         journal.append(report)
         reports[chunk.index] = report
-        _note_engine(job, resources)
+        if resources.engine.counts.halvings:
+            job.note(f"memory ran out; the tile is {resources.engine.counts.tile} pixels now")
     return [reports[chunk.index] for chunk in plan.chunks]
 
 
-def _note_engine(job: _Job, resources: Resources) -> None:
-    counts = resources.engine.counts
-    if counts.halvings:
-        job.note(f"memory ran out; the tile is {counts.tile} pixels now")
-    if counts.redone_in_fp32:
-        job.note("some frames came out not finite and were computed again in fp32")
-    if resources.repeated:
-        job.note("the source is damaged: the last good picture stands in for damaged ones")
+def _note_losses(job: _Job, reports: Sequence[ChunkReport], joined: Joined) -> None:
+    repeated, redone = sum(r.repeated for r in reports), sum(r.redone_in_fp32 for r in reports)
+    if redone:
+        job.note(f"{redone} frames came out not finite and were computed again in fp32")
+    if repeated:
+        job.note(f"the source is damaged: the last good picture stands in for {repeated} frames")
+    if joined.lost_sound:
+        job.note(f"the source is damaged: {joined.lost_sound} packets of converted sound are silence")
 
 
 def _finished(job: _Job, reports: Sequence[ChunkReport]) -> tuple[Joined, VerifyReport]:
@@ -261,11 +269,16 @@ def _started(job: _Job) -> Started:
     )
 
 
-def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -> JobReport:
-    plan, resources = job.plan, job.resources
-    if resources is None:
-        raise RuntimeError("a job without resources")
-    counts = resources.engine.counts
+def _report(  # noqa: PLR0917 - each is a part of what is reported
+    job: _Job,
+    resources: Resources,
+    reports: Sequence[ChunkReport],
+    joined: Joined,
+    verified: VerifyReport,
+    seconds: float,
+) -> JobReport:
+    plan, counts = job.plan, resources.engine.counts
+    _note_losses(job, reports, joined)
     begins = plan.source.timeline.pts[plan.first] * plan.source.timeline.time_base if plan.is_cut else 0
     if joined.shift != -begins:
         moved = float(joined.shift + begins)
@@ -285,8 +298,8 @@ def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -
         weights=plan.weights.digest if plan.weights else "",
         tile=counts.tile,
         halvings=counts.halvings,
-        redone_in_fp32=counts.redone_in_fp32,
-        repeated_frames=resources.repeated,
+        redone_in_fp32=sum(report.redone_in_fp32 for report in reports),
+        repeated_frames=sum(report.repeated for report in reports),
         seconds=seconds,
         bytes=job.output.stat().st_size,
         largest_time_error=verified.largest_error,

@@ -9,9 +9,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from vrinr_cli.errors import EncodeError
+from vrinr_cli.errors import EncodeError, printable
 from vrinr_cli.record import from_plain, to_plain
-from vrinr_cli.video.files import cause_of, printable
+from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.writer import WrittenChunk, digest_of
 
 
@@ -23,6 +23,12 @@ class ChunkReport:
     start: int
     """First source frame."""
     written: WrittenChunk
+    fingerprint: str
+    """Of the job that made it."""
+    repeated: int
+    """Damaged source frames in whose place the last good picture stands."""
+    redone_in_fp32: int
+    """Frames whose reduced-precision result was not finite."""
     seconds: float
     """Time that it took."""
 

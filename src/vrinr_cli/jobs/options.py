@@ -1,4 +1,7 @@
-"""What can be asked of a job. Frozen and checked once: an options object that exists is valid."""
+"""What can be asked of a job. Frozen, and checked when it is made.
+
+Names of devices, codecs and weights are checked by the rooms that know them, still before the first frame.
+"""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -52,6 +55,12 @@ class UpscaleOptions:
     def __post_init__(self) -> None:
         if self.method not in ("vrinr", "bicubic", "lanczos"):
             raise OptionError(f"method is {self.method!r}", hint="choose vrinr, bicubic or lanczos")
+        if self.audio not in ("auto", "copy", "aac", "none"):
+            raise OptionError(f"audio is {self.audio!r}", hint="choose auto, copy, aac or none")
+        if self.precision not in ("auto", "fp32", "bf16", "fp16"):
+            raise OptionError(f"precision is {self.precision!r}", hint="choose auto, fp32, bf16 or fp16")
+        if any(time is not None and time < 0 for time in (self.start, self.end)):
+            raise OptionError("a time is below 0", hint="times count from the first frame")
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise OptionError("the end is not after the start", hint="choose --end later than --start")
         for name, least in (("frames", 1), ("chunk_frames", 1), ("tile", 16), ("memory", 1 << 20)):

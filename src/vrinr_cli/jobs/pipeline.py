@@ -1,6 +1,7 @@
 """Decode, engine and encode at the same time: two threads with short queues around the caller's own.
 
-An exception on either side stops all three and reaches the caller as it was raised.
+An exception on either side stops all three and reaches the caller as it was raised. A thread has ended when its
+context is left, whatever signals come: what it works on may be closed then.
 """
 
 import queue
@@ -22,24 +23,63 @@ class _End:
         self.error = error
 
 
+class _Worker:
+    """A thread that can be told to stop and be waited for."""
+
+    def __init__(self, work: Callable[[], None], name: str) -> None:
+        self._work = work
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._ended = threading.Event()
+        self.stopped = threading.Event()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing runs any more."""
+        return self._ended.is_set()
+
+    def start(self) -> None:
+        """Run the work in the thread."""
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until the thread has ended; a signal meanwhile tells it to stop, and is raised when it has.
+
+        Not `join`: interrupted, it takes a live thread for an ended one (CPython 3.11).
+        """
+        late: BaseException | None = None
+        while not self._ended.is_set():
+            try:
+                self._ended.wait()
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                self.stopped.set()
+                late = late or error
+        if late is not None:
+            raise late
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._ended.set()
+
+
 class ReadAhead(Generic[T]):
     """Runs a generator in a thread, some items ahead: used as a context manager, iterated once."""
 
     def __init__(self, items: Generator[T], ahead: int) -> None:
         self._items = items
         self._queue: queue.Queue[T | _End] = queue.Queue(maxsize=ahead)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._fill, name="vrinr-read", daemon=True)
+        self._worker = _Worker(self._fill, "vrinr-read")
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._worker.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopped.set()
-        self._thread.join()
+        self._worker.stopped.set()
+        self._worker.wait()
 
     def __iter__(self) -> Iterator[T]:
         while True:
@@ -63,7 +103,7 @@ class ReadAhead(Generic[T]):
         self._put(end)
 
     def _put(self, item: T | _End) -> bool:
-        while not self._stopped.is_set():
+        while not self._worker.stopped.is_set():
             try:
                 self._queue.put(item, timeout=_TICK)
             except queue.Full:
@@ -79,20 +119,21 @@ class WriteBehind(Generic[T]):
         self._write = write
         self._queue: queue.Queue[T | _End] = queue.Queue(maxsize=behind)
         self._error: BaseException | None = None
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._drain, name="vrinr-write", daemon=True)
+        self._worker = _Worker(self._drain, "vrinr-write")
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._worker.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self._stopped.set()
-        self._offer(_End())
-        self._thread.join()
+            self._worker.stopped.set()
+        try:
+            self._offer(_End())
+        finally:
+            self._worker.wait()
         if error is None and self._error is not None:
             raise self._error
 
@@ -103,7 +144,7 @@ class WriteBehind(Generic[T]):
             raise self._error
 
     def _offer(self, item: T | _End) -> None:
-        while self._thread.is_alive():
+        while not self._worker.has_ended:
             try:
                 self._queue.put(item, timeout=_TICK)
             except queue.Full:
@@ -112,7 +153,7 @@ class WriteBehind(Generic[T]):
 
     def _drain(self) -> None:
         try:
-            while not self._stopped.is_set():
+            while not self._worker.stopped.is_set():
                 try:
                     item = self._queue.get(timeout=_TICK)
                 except queue.Empty:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
 from vrinr_cli import __version__
@@ -75,12 +74,6 @@ class Plan:
         return self.stop - self.first
 
     @property
-    def scale(self) -> tuple[Fraction, Fraction]:
-        """Target / source, (vertical, horizontal)."""
-        (h, w), (height, width) = self.source.size, self.target.size
-        return Fraction(height, h), Fraction(width, w)
-
-    @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know before the work, one line each."""
         streams = tuple(action.note for action in self.actions if action.note)
@@ -92,7 +85,7 @@ class Plan:
         weights_digest = self.weights.digest if self.weights else ""
         target = replace(self.target, notes=())
         parts: dict[str, object] = {
-            "the source": (source.digest, source.bytes, source.video_stream),
+            "the source": (source.digest, source.bytes, source.changed_ns, source.video_stream),
             "the weights": weights_digest,
             "the size": self.target.size,
             "the method": self.method,

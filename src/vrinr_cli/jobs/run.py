@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vrinr_cli.engine import memory
 from vrinr_cli.engine.device import Compute
 from vrinr_cli.engine.engine import Engine, Geometry
 from vrinr_cli.frame import Frame
@@ -27,11 +28,11 @@ class Resources:
 
     engine: Engine
     encoder_threads: int
-    repeated: int = 0
-    """Damaged source frames that were replaced by the last good one."""
+    fingerprint: str
+    """Of the job."""
 
 
-def make_resources(plan: Plan, compute: Compute, *, tile: int | None, memory: int | None) -> Resources:
+def make_resources(plan: Plan, compute: Compute, *, tile: int | None, memory_limit: int | None) -> Resources:
     """Load the weights and set up the engine.
 
     Raises:
@@ -40,8 +41,8 @@ def make_resources(plan: Plan, compute: Compute, *, tile: int | None, memory: in
     source, target = plan.source, plan.target
     geometry = Geometry(source.format, source.color, source.size, target.format, target.color, target.size)
     model = checkpoint.load(plan.weights.path) if plan.weights else None
-    engine = Engine(model, geometry, compute, method=plan.method, tile=tile, memory_limit=memory)
-    return Resources(engine, encoder_threads=os.cpu_count() or 1)
+    engine = Engine(model, geometry, compute, method=plan.method, tile=tile, memory_limit=memory_limit)
+    return Resources(engine, encoder_threads=_processors(), fingerprint=plan.fingerprint())
 
 
 def run_chunk(
@@ -66,8 +67,10 @@ def run_chunk(
     first = max(chunk.start - engine.context, 0)
     last = min(chunk.stop + engine.context, len(plan.source.timeline))
     waiting = _queue_length(plan)
+    repeated: list[int] = []
+    redone = engine.counts.redone_in_fp32
     with (
-        ReadAhead(_frames(plan, first, last, resources), waiting) as frames,
+        ReadAhead(_frames(plan, first, last, repeated), waiting) as frames,
         ChunkWriter(path, plan.target, threads=resources.encoder_threads) as writer,
     ):
         with WriteBehind(writer.write, waiting) as sink:
@@ -75,14 +78,25 @@ def run_chunk(
                 sink.put(frame)
                 on_frame(frame.index)
         written = writer.close()
-    return ChunkReport(chunk.index, chunk.start, written, time.monotonic() - started)
+    memory.trim_heap()
+    return ChunkReport(
+        index=chunk.index,
+        start=chunk.start,
+        written=written,
+        fingerprint=resources.fingerprint,
+        repeated=sum(chunk.start <= index < chunk.stop for index in repeated),
+        redone_in_fp32=engine.counts.redone_in_fp32 - redone,
+        seconds=time.monotonic() - started,
+    )
 
 
-def _frames(plan: Plan, first: int, last: int, resources: Resources) -> Generator[Frame]:
-    def count(_: int) -> None:
-        resources.repeated += 1
+def _frames(plan: Plan, first: int, last: int, repeated: list[int]) -> Generator[Frame]:
+    yield from read_frames(plan.source, first, last, allow_damaged=plan.allow_damaged, on_repeat=repeated.append)
 
-    yield from read_frames(plan.source, first, last, allow_damaged=plan.allow_damaged, on_repeat=count)
+
+def _processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _queue_length(plan: Plan) -> int:

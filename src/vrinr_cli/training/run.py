@@ -1,5 +1,6 @@
 """A training run from a request to a checkpoint."""
 
+import os
 from collections.abc import Callable
 
 from vrinr_cli.errors import OptionError, TargetError
@@ -20,6 +21,8 @@ def train(request: TrainRequest, options: TrainOptions, *, report: Callable[[Tra
         raise OptionError(f"{request.output.name}: not a .safetensors file", hint="name the output so")
     if not request.output.parent.is_dir():
         raise TargetError(f"{request.output.parent}: no such folder", hint="make it first")
+    if not os.access(request.output.parent, os.W_OK):
+        raise TargetError(f"{request.output.parent}: cannot be written", hint="choose another output")
     start = checkpoint.load(request.weights) if request.weights else None
     corpus = read_corpus(request.data)
     check_corpus(corpus, options)

@@ -1,15 +1,10 @@
-"""What each container can hold, and what becomes of the source's other streams in it. Pure data and tables.
+"""What each container can hold, and what becomes of the source's other streams in it. Pure data and tables."""
 
-`check_holds` is the one function here that runs FFmpeg's muxer: a trial, before the work.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vrinr_cli.errors import OptionError, TargetError
-from vrinr_cli.video.files import printable
+from vrinr_cli.errors import OptionError, TargetError, printable
 from vrinr_cli.video.info import SourceInfo, StreamInfo, StreamKind
 
 AudioChoice = Literal["auto", "copy", "aac", "none"]
@@ -43,8 +38,6 @@ class Container:
     """MP4's and MOV's four characters."""
     holds_negative_times: bool = False
     """Whether a time below 0 can be written; otherwise all streams move up together."""
-    has_exact_times: bool = False
-    """Whether any time base can be kept; otherwise times are rounded to milliseconds."""
 
 
 _MP4_AUDIO = frozenset({"aac", "ac3", "alac", "dts", "eac3", "flac", "mp2", "mp3", "opus"})
@@ -93,7 +86,6 @@ _MP4 = Container(
     covers=frozenset({"bmp", "mjpeg", "png"}),
     has_codec_tags=True,
     holds_negative_times=True,
-    has_exact_times=True,
 )
 _MOV = Container(
     "MOV",
@@ -107,7 +99,6 @@ _MOV = Container(
     covers=frozenset(),
     has_codec_tags=True,
     holds_negative_times=True,
-    has_exact_times=True,
 )
 _MKV = Container(
     "Matroska",
@@ -246,8 +237,3 @@ def _kept_or_dropped(stream: StreamInfo, container: Container, is_kept: bool) ->
 def _dropped(stream: StreamInfo, reason: str) -> StreamAction:
     note = f"{describe(stream)} is dropped: {reason}"
     return StreamAction(stream.index, stream.kind, "drop", stream.codec, stream.is_picture, note)
-
-
-def dropped_or_converted(actions: Sequence[StreamAction]) -> tuple[str, ...]:
-    """The notes of all actions that change something."""
-    return tuple(action.note for action in actions if action.note)

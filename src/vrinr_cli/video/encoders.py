@@ -1,7 +1,7 @@
 """Which encoder writes the target, and with what settings: the one place where encoder defaults live.
 
-Choices are pure data: `choose_video_target` gives a `VideoTarget` that goes into the plan, and `open_encoder`
-is the only function that turns one into a running encoder. Whatever decides the bytes is in the target; the
+Choices are pure data: `choose_video_target` gives a `VideoTarget` that goes into the plan, and `set_up_encoder`
+turns one into a running encoder. Whatever decides the bytes is in the target; the
 number of threads is not, because each encoder is set so that it changes no byte (x264 would: its number of
 threads is therefore fixed here).
 """
@@ -23,10 +23,10 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from vrinr_cli.errors import InputError, OptionError, TargetError
+from vrinr_cli.errors import InputError, OptionError, TargetError, printable
 from vrinr_cli.frame import ChromaSite, ColorSpec, Family, Frame, Matrix, Plane, PlaneFormat, Range
 from vrinr_cli.video.containers import Container
-from vrinr_cli.video.files import cause_of, printable
+from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.info import SourceInfo, Timeline
 from vrinr_cli.video.pixels import plane_format, to_av_frame
 
@@ -42,7 +42,8 @@ _SITE_NAMES = {
     ChromaSite.BOTTOM_LEFT: "bottomleft",
     ChromaSite.BOTTOM: "bottom",
 }
-_COMMON_SUBSAMPLINGS = ((1, 1, "420"), (0, 1, "422"), (1, 0, "440"), (0, 0, "444"))
+_PICTURE_LIMIT = 2**31 // 8
+"""Samples of a picture, with some room around it, that FFmpeg takes (av_image_check_size)."""
 _LEAST_SLICED = 32
 """Samples; pictures below are one slice in FFV1."""
 _H264_WIDTH_LIMIT = 4096
@@ -264,10 +265,12 @@ def check_opens(target: VideoTarget, *, threads: int = 1) -> None:
             f"{target.encoder} does not encode {width}x{height}",
             hint=f"{least}x{least} is its least, choose another --codec or a larger --scale",
         )
-    middle = gray_frame(target, Timeline((0,), (1,), target.time_base))
-    frame = to_av_frame(repeat_edges(middle.planes, target), target.format)
-    frame.pts, frame.time_base = 0, target.time_base
+    if (height + 128) * (width + 128) >= _PICTURE_LIMIT:
+        raise TargetError(f"{width}x{height} is larger than any encoder takes", hint="choose a smaller --scale")
     try:
+        middle = gray_frame(target, Timeline((0,), (1,), target.time_base))
+        frame = to_av_frame(repeat_edges(middle.planes, target), target.format)
+        frame.pts, frame.time_base = 0, target.time_base
         context = av.Codec(target.encoder, "w").create("video")
         set_up_encoder(context, target, threads=threads)
         packets = context.encode(as_encoded(frame, target)) + context.encode(None)

@@ -6,6 +6,8 @@ from pathlib import Path
 import av
 from av.container import InputContainer, OutputContainer
 
+from vrinr_cli.errors import printable
+
 _BITEXACT = 0x400
 """FFmpeg's AVFMT_FLAG_BITEXACT."""
 
@@ -37,11 +39,6 @@ def cause_of(error: BaseException) -> str:
     """What FFmpeg or the system says of an error, without file names and control characters."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return printable(text or type(error).__name__)
-
-
-def printable(text: str) -> str:
-    r"""The text on one line, with each control character as \xNN."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def sync_file(path: Path) -> None:

@@ -83,6 +83,8 @@ class SourceInfo:
     """HDR10's mastering display: x, y of red, green, blue and white, then least and most luminance in cd/m2."""
     content_light: tuple[int, int] | None = None
     """HDR10's greatest light level of a sample and of a frame's average, in cd/m2."""
+    changed_ns: int = 0
+    """When the file was last changed, in nanoseconds of the system's clock."""
     notes: tuple[str, ...] = ()
     """One line each: what a user should know (interlaced, guessed color, dropped Dolby Vision ...)."""
 
@@ -91,8 +93,3 @@ class SourceInfo:
         """Seconds from the first frame's start to the last frame's end."""
         line = self.timeline
         return (line.pts[-1] + line.durations[-1] - line.pts[0]) * line.time_base
-
-    @property
-    def audio(self) -> tuple[StreamInfo, ...]:
-        """The sound tracks."""
-        return tuple(s for s in self.streams if s.kind == "audio")

@@ -24,22 +24,22 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from vrinr_cli.errors import EncodeError, TargetError, VerifyError, VrinrError
+from vrinr_cli.errors import EncodeError, TargetError, VerifyError, VrinrError, printable
 from vrinr_cli.video.containers import Container, StreamAction
 from vrinr_cli.video.encoders import VideoTarget, gray_frame, tag_color
-from vrinr_cli.video.files import cause_of, open_target, open_written, printable, sync_file
+from vrinr_cli.video.files import cause_of, open_target, open_written, sync_file
 from vrinr_cli.video.info import SourceInfo, StreamKind
 from vrinr_cli.video.matroska import Shape, complete_video_track
 from vrinr_cli.video.source import open_source
-from vrinr_cli.video.tracks import Track, Window, add_track, name_stream, packets_of, refused
+from vrinr_cli.video.tracks import ConvertedAudio, Track, Window, add_track, name_stream, packets_of, refused
 from vrinr_cli.video.writer import ChunkWriter, WrittenChunk
 
 _CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
 """Global tags that describe the source's file and not its content."""
 _LEAD = 256
 """Packets looked at to find the earliest time."""
-_TRIAL_PACKETS = 16
-"""Packets of a stream that a trial muxes: more than any sound decoder holds back."""
+_TRIAL_PACKETS = 400
+"""Packets of the file, of whatever stream, that a trial looks at: a few seconds of film."""
 _CODEC_DELAY = Fraction(1, 10)
 """Seconds; more than any sound encoder's first packet lies before the sound."""
 _LONGEST_UNIT = 2**31 - 1
@@ -89,6 +89,8 @@ class Joined:
     streams: tuple[JoinedStream, ...]
     shift: Fraction
     """Seconds by which all streams were moved against the source."""
+    lost_sound: int = 0
+    """Damaged packets of converted sound that are silence now."""
 
 
 def join(  # noqa: PLR0917 - six things make an output, none more obvious than the others
@@ -136,7 +138,7 @@ def join(  # noqa: PLR0917 - six things make an output, none more obvious than t
         if isinstance(error, FFmpegError | OSError | ValueError) and not isinstance(error, VrinrError):
             raise EncodeError(
                 f"{printable(output.name)}: {cause_of(error)}",
-                hint="see that the disk has space; the same command only joins again",
+                hint="the chunks are kept; the same command only joins again",
             ) from error
         raise
     return joiner.describe()
@@ -191,7 +193,7 @@ def _try_to_hold(
             joiner = _Joiner(original, output, target=target, container=container, times=times, window=window)
             with joiner:
                 joiner.add_streams(first.streams.video[0], source, [action] if action else [])
-                joiner.mux_all([chunk], most=_TRIAL_PACKETS)
+                joiner.mux_all([chunk], within=_TRIAL_PACKETS)
     except (FFmpegError, ValueError) as error:
         if action is not None:
             raise refused(action, container, error) from error
@@ -278,9 +280,9 @@ class _Joiner:
         self._result.metadata.update(kept | tags)
         self._result.set_chapters(_moved_chapters(self._source.chapters(), self._window))
 
-    def mux_all(self, chunks: Sequence[ChunkFile], *, most: int | None = None) -> None:
-        """All packets, in the order of their decoding times; of other streams than the video `most` at most."""
-        others = islice(self._other_packets(), most)
+    def mux_all(self, chunks: Sequence[ChunkFile], *, within: int | None = None) -> None:
+        """All packets, in the order of their decoding times; of other streams those `within` the file's first."""
+        others = self._other_packets(within)
         lead = list(islice(others, _LEAD))
         self._move_up(self._shift_for(lead))
         video = self._video_packets(chunks)
@@ -314,6 +316,7 @@ class _Joiner:
                 if place in self._counts or self._keeps_empty(stream)
             ),
             shift=self._window.shift,
+            lost_sound=sum(track.lost for track in self._tracks.values() if isinstance(track, ConvertedAudio)),
         )
 
     def _keeps_empty(self, stream: JoinedStream) -> bool:
@@ -336,8 +339,9 @@ class _Joiner:
         self._streams.append(JoinedStream("video", None, is_restored=True))
         return stream
 
-    def _other_packets(self) -> Iterator[Packet[Stream]]:
-        return packets_of(self._source, [self._source.streams[index] for index in self._tracks])
+    def _other_packets(self, within: int | None) -> Iterator[Packet[Stream]]:
+        streams = [self._source.streams[index] for index in self._tracks]
+        return packets_of(self._source, streams, within=within)
 
     def _video_packets(self, chunks: Sequence[ChunkFile]) -> Iterator[Packet[Stream]]:
         """The chunks' packets with their times in the target."""

@@ -77,6 +77,7 @@ def probe(path: Path, *, allow_damaged: bool = False) -> SourceInfo:
             path=path,
             bytes=path.stat().st_size,
             digest=digest_of(path),
+            changed_ns=path.stat().st_mtime_ns,
             container=container.format.name,
             video_stream=stream.index,
             codec=stream.codec_context.codec.canonical_name,

@@ -13,8 +13,8 @@ from av.stream import Discard, Disposition, Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from vrinr_cli.errors import InputError, OptionError
-from vrinr_cli.video.files import file_url, printable
+from vrinr_cli.errors import InputError, OptionError, printable
+from vrinr_cli.video.files import file_url
 
 _SCRIPTS = frozenset(
     [

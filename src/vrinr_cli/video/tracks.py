@@ -8,6 +8,7 @@ from __future__ import annotations  # PyAV's Packet[...] exists for type checker
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from math import floor
 from typing import Protocol
 
@@ -153,28 +154,51 @@ class ConvertedAudio:
         self._encoder.bit_rate = _BITS_PER_CHANNEL * self._encoder.channels
         name_stream(source, self.stream)
         self._encoder.open()
-        self._resampler = av.AudioResampler(
-            format=self._encoder.format,
-            layout=self._encoder.layout,
-            rate=self._encoder.sample_rate,
-            frame_size=self._encoder.frame_size or None,
-        )
+        self._resampler = self._new_resampler()
+        self._kind: tuple[str, str, int] | None = None  # of the sound in the resampler
+        self.lost = 0
+        """Packets that could not be decoded."""
 
     def put(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
         """What the encoder gives for the sound in a packet, if it is inside the window."""
         if packet.pts is not None and not self.window.holds(packet.pts * packet.time_base):
             return []
         packets: list[Packet[Stream]] = []
-        for frame in packet.decode():
-            if isinstance(frame, av.AudioFrame):
-                if frame.pts is not None and frame.time_base is not None:
-                    frame.pts += self.window.ticks(frame.time_base)
-                packets += self._encode(frame)
+        for frame in self._decoded(packet):
+            if frame.pts is not None and frame.time_base is not None:
+                frame.pts += self.window.ticks(frame.time_base)
+            packets += [*self._changed(frame), *self._encode(frame)]
         return packets
 
     def finish(self) -> list[Packet[Stream]]:
         """The rest inside resampler and encoder."""
         return [*self._encode(None), *self._encode_one(None)]
+
+    def _decoded(self, packet: Packet[Stream]) -> list[av.AudioFrame]:
+        """The sound in a packet; a damaged one is silence, not the end of hours of work."""
+        try:
+            return [frame for frame in packet.decode() if isinstance(frame, av.AudioFrame)]
+        except av.FFmpegError:
+            self.lost += 1
+            return []
+
+    def _changed(self, frame: av.AudioFrame) -> list[Packet[Stream]]:
+        """What is left in the resampler when the sound changes its kind, as television does; it begins anew."""
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind == self._kind:
+            return []
+        rest = self._encode(None) if self._kind is not None else []
+        self._kind = kind
+        self._resampler = self._new_resampler()
+        return rest
+
+    def _new_resampler(self) -> av.AudioResampler:
+        return av.AudioResampler(
+            format=self._encoder.format,
+            layout=self._encoder.layout,
+            rate=self._encoder.sample_rate,
+            frame_size=self._encoder.frame_size or None,
+        )
 
     def _encode(self, frame: av.AudioFrame | None) -> list[Packet[Stream]]:
         packets: list[Packet[Stream]] = []
@@ -292,12 +316,20 @@ def clip_caption(packet: Packet[Stream], window: Window) -> None:
         packet.duration = end - first
 
 
-def packets_of(source: InputContainer, streams: list[Stream]) -> Iterator[Packet[Stream]]:
-    """The packets of some streams in the order of the file."""
+def packets_of(source: InputContainer, streams: list[Stream], *, within: int | None = None) -> Iterator[Packet[Stream]]:
+    """The packets of some streams in the order of the file.
+
+    Args:
+        source: the file.
+        streams: which.
+        within: look only at so many packets of the file, whatever stream they belong to; None reads it all.
+    """
     if not streams:
         return
-    for packet in source.demux(streams):
-        if packet.size:  # the last one of each stream is empty; times may be missing in any
+    wanted = {stream.index for stream in streams}
+    for packet in islice(source.demux() if within else source.demux(streams), within):
+        # the last one of each stream is empty; times may be missing in any
+        if packet.size and packet.stream_index in wanted:
             yield packet
 
 

@@ -13,8 +13,8 @@ from av.error import FFmpegError
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from vrinr_cli.errors import VerifyError
-from vrinr_cli.video.files import cause_of, open_written, printable
+from vrinr_cli.errors import VerifyError, printable
+from vrinr_cli.video.files import cause_of, open_written
 from vrinr_cli.video.join import JoinedStream
 
 _HINT = "the chunks are kept; the same command joins them again"

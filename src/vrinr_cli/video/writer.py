@@ -16,10 +16,10 @@ import av
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from vrinr_cli.errors import EncodeError
+from vrinr_cli.errors import EncodeError, printable
 from vrinr_cli.frame import Frame
 from vrinr_cli.video.encoders import VideoTarget, as_encoded, repeat_edges, set_up_encoder
-from vrinr_cli.video.files import cause_of, open_target, printable, sync_file, sync_folder
+from vrinr_cli.video.files import cause_of, open_target, sync_file, sync_folder
 from vrinr_cli.video.pixels import to_av_frame
 
 _LEAD = 64
