@@ -139,6 +139,9 @@ def test_bad_input_gives_one_line_and_leaves_nothing(
         (["-o", "in.mp4", "-y"], "is the source itself"),
         (["-o", "there.mp4"], "exists already"),
         (["-o", "there.mp4", "-n"], "exists already"),
+        (["-o", "there.mp4", "-n", "-y"], "-y and -n given"),
+        (["-o", "dangling.mp4", "-y"], "is no ordinary file"),
+        (["--encoder-option", "profile=xxx"], "does not take profile=xxx: "),
     ],
 )
 def test_wrong_use_exits_with_2_before_anything_is_made(
@@ -146,6 +149,7 @@ def test_wrong_use_exits_with_2_before_anything_is_made(
 ) -> None:
     clips.plain(tmp_path / "in.mp4", frames=2)
     (tmp_path / "there.mp4").write_text("precious")
+    (tmp_path / "dangling.mp4").symlink_to("nowhere.mp4")
     before = names(tmp_path)
     done = vrinr_here(
         "upscale",
@@ -160,6 +164,22 @@ def test_wrong_use_exits_with_2_before_anything_is_made(
     assert words in done.err
     assert names(tmp_path) == before
     assert (tmp_path / "there.mp4").read_text() == "precious"
+
+
+def test_the_default_name_keeps_bytes_that_are_no_text(tmp_path: Path) -> None:
+    clips.plain(tmp_path / "in.mp4", frames=2).rename(tmp_path / os.fsdecode(b"bad\xff.mp4"))
+    done = vrinr("upscale", os.fsdecode(b"bad\xff.mp4"), "--method", "bicubic", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert [os.fsencode(name) for name in names(tmp_path)] == [b"bad\xff.mp4", b"bad\xff.x2.mp4"]
+
+
+def test_a_full_stdout_is_one_line(tmp_path: Path) -> None:
+    clips.plain(tmp_path / "in.mp4", frames=2)
+    command = f"{sys.executable} -m vrinr_cli upscale in.mp4 --method bicubic -o out.mp4 --json > /dev/full"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "No space left" in done.stderr.splitlines()[0]
+    assert "Traceback" not in done.stderr
 
 
 def test_an_unknown_option_exits_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

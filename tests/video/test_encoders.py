@@ -5,9 +5,11 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
-from media.written import made_up_source, write_chunks
+from media import clips
+from media.written import made_up_source, write_chunks, write_job
 from vrinr_cli.errors import OptionError, TargetError
 from vrinr_cli.frame import ChromaSite, ColorSpec, Matrix, Range
 from vrinr_cli.record import from_plain, to_plain
@@ -219,7 +221,7 @@ def test_what_an_encoder_has_not_is_refused(request_: EncoderRequest, message: s
 def test_good_options_are_taken() -> None:
     options = (("x264-params", "ref=2"), ("tune", "film"))
     target = target_of(request=EncoderRequest(options=options))
-    assert target.options["x264-params"] == "ref=2"
+    assert target.options["x264-params"] == "force-cfr=1:ref=2"
     assert target.options["tune"] == "film"
     check_opens(target)
 
@@ -249,3 +251,18 @@ def test_bytes_do_not_depend_on_the_run(tmp_path: Path, codec: str) -> None:
     target = choose_video_target(EncoderRequest(codec=codec), info, info.size, MKV)
     digests = {chunk.written.digest for _ in range(3) for chunk in write_chunks(info, target, tmp_path, chunk=20)}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize(("codec", "rate"), [("h264", Fraction(25)), ("h265", Fraction(25))])
+def test_the_rate_in_the_stream_itself_is_the_pictures_rate(tmp_path: Path, codec: str, rate: Fraction) -> None:
+    source = clips.plain(tmp_path / "in.mp4", size=(64, 96), frames=6)
+    written = write_job(source, tmp_path / "out.mp4", request=EncoderRequest(codec=codec))
+    raw = tmp_path / ("raw.h264" if codec == "h264" else "raw.hevc")
+    with av.open(str(written.output)) as file, av.open(str(raw), "w") as bare:
+        stream = bare.add_stream_from_template(file.streams.video[0], opaque=True)
+        for packet in file.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                bare.mux(packet)
+    with av.open(str(raw)) as bare:
+        assert bare.streams.video[0].guessed_rate == rate

@@ -7,7 +7,7 @@ import av
 import pytest
 
 from media import clips, tracks
-from media.written import packets
+from media.written import packets, write_job
 from vrinr_cli.video.matroska import Shape, complete_video_track, completed_head
 
 
@@ -54,3 +54,39 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path, content: bytes) 
     with pytest.raises(ValueError, match=r"no (element|segment)"):
         complete_video_track(path, Shape((64, 96), Fraction(2), None))
     assert path.read_bytes() == content
+
+
+def elements(content: bytes, start: int, stop: int) -> list[tuple[int, int, int]]:
+    """(number, start, end) of each element in a row, read strictly: they must end exactly at `stop`."""
+    found, place = [], start
+    while place < stop:
+        length = 9 - content[place].bit_length()
+        number = int.from_bytes(content[place : place + length])
+        after = place + length
+        width = 9 - content[after].bit_length()
+        size = int.from_bytes(content[after : after + width]) & ((1 << 7 * width) - 1)
+        end = after + width + size
+        found.append((number, place, end))
+        place = end
+    assert place == stop
+    return found
+
+
+@pytest.mark.parametrize("name", ["out.webm", "out.mkv"])
+def test_a_finished_file_is_laid_out_to_the_byte(tmp_path: Path, name: str) -> None:
+    source = clips.plain(tmp_path / "in.mkv", frames=12)
+    written = write_job(source, tmp_path / name)
+    content = written.output.read_bytes()
+    top = elements(content, 0, len(content))
+    segment, start, end = top[-1]
+    assert segment == 0x18538067
+    first = start + 4 + 9 - content[start + 4].bit_length()
+    inside = elements(content, first, end)
+    places = {number: begin - first for number, begin, _ in inside}
+    seeks = next((begin, stop) for number, begin, stop in inside if number == 0x114D9B74)
+    body = seeks[0] + 4 + 9 - content[seeks[0] + 4].bit_length()
+    for number, begin, stop in elements(content, body, seeks[1]):
+        if number == 0x4DBB:
+            fields = elements(content, begin + 3, stop)
+            target, place = (int.from_bytes(content[b + 3 : e]) for _, b, e in fields)
+            assert places[target] == place

@@ -40,9 +40,9 @@ def benchmark(
             figures = f"{score.vrinr:8.2f}{score.bicubic:9.2f}{score.lanczos:9.2f}{score.gain:+9.2f}"
             typer.echo(f"{name:24}  x{score.scale:<5g}{figures}")
 
+        request = QualityRequest(clips, parse.numbers(scales), weights, frames)
         if not json_:
             typer.echo(PROTOCOL)
             typer.echo(f"{'clip':24}  {'scale':6}{'vrinr':>8}{'bicubic':>9}{'lanczos':>9}{'gain':>9}")
-        request = QualityRequest(clips, parse.numbers(scales), weights, frames)
         for mean in means(measure(request, report=show)):
             show(mean)

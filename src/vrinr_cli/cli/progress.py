@@ -43,6 +43,11 @@ def show_duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def show_rate(per_second: float) -> str:
+    """Two digits below 10, whole numbers above: "0.42", "7.3", "126"."""
+    return f"{per_second:.2g}" if per_second < 10 else f"{per_second:.0f}"
+
+
 class Progress(Protocol):
     """Something that shows a job."""
 
@@ -164,7 +169,7 @@ class Bar(Lines):
         if rate is None:
             return self.device
         left = show_duration((event.total - event.done) / rate)
-        return f"{rate:.2g} fps  {left} left  {self.device}"
+        return f"{show_rate(rate)} fps  {left} left  {self.device}"
 
 
 class JsonProgress(_Shown):
@@ -197,9 +202,10 @@ def started_words(event: Started) -> str:
 def finished_words(report: JobReport) -> str:
     """One line after the work."""
     made = report.frames - report.resumed_frames
-    rate = f", {made / report.seconds:.2g} fps" if made and report.seconds > 0 else ""
-    notes = f", {len(report.notes)} notes" if report.notes else ""
+    rate = f", {show_rate(made / report.seconds)} fps" if made and report.seconds > 0 else ""
+    count = len(report.notes)
+    notes = f", {count} note{'s' if count > 1 else ''}" if count else ""
     return (
-        f"{report.output}: {report.frames} frames, {report.bytes / 1e6:.1f} MB in "
+        f"{report.output}: {report.frames} frames, {report.bytes / 1e6:.3g} MB in "
         f"{show_duration(report.seconds)}{rate}, peak memory {report.peak_memory / 2**20:.0f} MiB{notes}"
     )

@@ -70,7 +70,8 @@ def _fail(error: VrinrError, *, as_json: bool) -> None:
     if _Settings.debug:
         traceback.print_exc()
     if as_json:
-        print_json({"event": "error", "message": str(error), "hint": error.hint, "code": error.exit_code})
+        with contextlib.suppress(OSError):  # a full or closed stdout may be the error itself
+            print_json({"event": "error", "message": str(error), "hint": error.hint, "code": error.exit_code})
     say(f"vrinr: error: {error}; {error.hint}")
     raise typer.Exit(error.exit_code)
 

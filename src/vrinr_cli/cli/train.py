@@ -27,6 +27,7 @@ def train(
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = DEFAULTS.device,
     precision: Annotated[str, typer.Option(help="auto fp32 bf16")] = DEFAULTS.precision,
     threads: Annotated[int, typer.Option(help="CPU threads. Default: one a core")] = DEFAULTS.threads,
+    yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing checkpoint.")] = False,
     checkpoint_minutes: Annotated[
         float, typer.Option(help="How often the state is written.")
     ] = DEFAULTS.checkpoint_minutes,
@@ -67,5 +68,5 @@ def train(
                 f"rate {progress.rate:.1e}  {progress.seconds / 60:.1f} min{gains}"
             )
 
-        run.train(TrainRequest(data, output, validation, weights), options, report=show)
+        run.train(TrainRequest(data, output, validation, weights, yes), options, report=show)
         say(f"{output} written")

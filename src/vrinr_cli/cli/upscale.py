@@ -9,7 +9,7 @@ import typer
 from vrinr_cli.cli import parse
 from vrinr_cli.cli.progress import progress_for
 from vrinr_cli.cli.show import shown_errors
-from vrinr_cli.errors import printable
+from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs.options import AudioChoice, Method, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
@@ -29,9 +29,11 @@ def upscale(
             "--scale", "-s", help="1 to 32, any number; 2x1.5 for width x height. Default: 2", rich_help_panel=SIZE
         ),
     ] = None,
-    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT as displayed.", rich_help_panel=SIZE)] = None,
+    size: Annotated[
+        str | None, typer.Option(help="WIDTHxHEIGHT in pixels, after rotation.", rich_help_panel=SIZE)
+    ] = None,
     height: Annotated[
-        int | None, typer.Option(help="Height as displayed; the width follows.", rich_help_panel=SIZE)
+        int | None, typer.Option(help="Height in pixels, after rotation; the width follows.", rich_help_panel=SIZE)
     ] = None,
     box: Annotated[
         str | None, typer.Option(help="WIDTHxHEIGHT that the result fits into.", rich_help_panel=SIZE)
@@ -108,6 +110,8 @@ def upscale(
       vrinr upscale in.mp4 --height 1080 --start 1:20 --end 1:25 -o try.mp4
     """
     with shown_errors(as_json=json_, resume_hint="the same command goes on with the next chunk"):
+        if yes and no:
+            raise OptionError("-y and -n given", hint="choose one of them")
         asked = any(value is not None for value in (scale, size, height, box))
         options = UpscaleOptions(
             size=SizeRequest(scale=scale, size=size, height=height, box=box) if asked else DEFAULTS.size,

@@ -118,7 +118,7 @@ def default_output(source: Path, options: UpscaleOptions) -> Path:
     """`STEM.x2.mp4` beside the source: its own ending where vrinr writes that, else .mkv."""
     word = options.size.word
     ending = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
-    stem = os.fsencode(source.stem)[: 200 - len(word)].decode(errors="ignore")
+    stem = os.fsdecode(os.fsencode(source.stem)[: 200 - len(word)])
     return source.with_name(f"{stem}.{word}{ending}")
 
 
@@ -134,6 +134,8 @@ def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
         raise TargetError(f"{name}: the name is too long", hint=f"{LONGEST_NAME} bytes at most")
     if output.is_dir():
         raise TargetError(f"{name}: is a folder", hint="name a file in it")
+    if os.path.lexists(output) and not output.is_file():
+        raise TargetError(f"{name}: is no ordinary file", hint="name another file")
     container_for(output)
     if not output.parent.is_dir():
         raise TargetError(f"{printable(str(output.parent))}: no such folder", hint="make it first")
@@ -264,7 +266,7 @@ def _started(job: _Job) -> Started:
         done=job.resumed,
         codec=plan.target.codec,
         pix_fmt=plan.target.pix_fmt,
-        device=job.compute.words,
+        device=job.compute.words if plan.weights else f"{job.compute.device} fp32",
         method=plan.method,
     )
 

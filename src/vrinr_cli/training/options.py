@@ -75,3 +75,5 @@ class TrainRequest:
     """Folder with clips that are never trained on."""
     weights: Path | None = None
     """Checkpoint to start from; None starts from random weights."""
+    overwrite: bool = False
+    """Whether an existing output is replaced, at the end."""

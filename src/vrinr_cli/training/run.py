@@ -21,6 +21,8 @@ def train(request: TrainRequest, options: TrainOptions, *, report: Callable[[Tra
         raise OptionError(f"{request.output.name}: not a .safetensors file", hint="name the output so")
     if not request.output.parent.is_dir():
         raise TargetError(f"{request.output.parent}: no such folder", hint="make it first")
+    if request.output.exists() and not request.overwrite:
+        raise TargetError(f"{request.output}: exists already", hint="use -y to replace it")
     if not os.access(request.output.parent, os.W_OK):
         raise TargetError(f"{request.output.parent}: cannot be written", hint="choose another output")
     start = checkpoint.load(request.weights) if request.weights else None

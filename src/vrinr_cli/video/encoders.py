@@ -480,7 +480,9 @@ def _options(
     if encoder.name == "prores_ks":
         options["profile"] = "hq" if planes.log2_chroma_width else "4444"
     asked = dict(request.options)
-    ours = ":".join(text for text in (encoder.parameters, _light_parameters(encoder, info)) if text)
+    steady = "force-cfr=1" if encoder.name == "libx264" and not info.is_variable_rate else ""
+    parts = (encoder.parameters, steady, _light_parameters(encoder, info))
+    ours = ":".join(text for text in parts if text)
     if ours:
         theirs = asked.get(encoder.parameter_option)
         asked[encoder.parameter_option] = f"{ours}:{theirs}" if theirs else ours
@@ -609,7 +611,8 @@ def _complaint(context: VideoCodecContext, target: VideoTarget) -> str:
             set_up_encoder(context, target, threads=1)
             context.open()
     except (FFmpegError, ValueError) as error:
-        return cause_of(error)
+        said = [text.strip().rstrip(".") for number, _, text in lines if number <= av.logging.ERROR]
+        return printable(said[0]) if said else cause_of(error).partition(": 'avcodec_open2(")[0]
     finally:
         av.logging.set_level(level)
     marks = ("error parsing option", "unknown option", "invalid value")
@@ -623,6 +626,11 @@ def _notes(target: VideoTarget, info: SourceInfo) -> tuple[str, ...]:
         notes.append(
             f"{info.format.depth} bits a sample become {target.format.depth} ({target.encoder} {target.pix_fmt})"
         )
+    if (info.mastering_display or info.content_light) and not ENCODERS[target.codec].light_parameter:
+        notes.append(f"{target.codec} has no room for HDR10's static metadata; --codec h265 keeps it")
+    halvings = [(f.log2_chroma_height, f.log2_chroma_width) for f in (info.format, target.format)]
+    if info.format.family is target.format.family is Family.YUV and sum(halvings[1]) > sum(halvings[0]):
+        notes.append(f"chroma has less resolution in {target.pix_fmt} ({target.encoder})")
     if info.format.family is Family.RGB and target.format.family is not Family.RGB:
         notes.append(f"RGB becomes {target.pix_fmt}; --codec ffv1 keeps RGB")
     if target.coded_size != target.size:

@@ -101,7 +101,10 @@ def completed_head(head: bytes, shape: Shape, *, number: int = 0) -> bytes:
         raise ValueError(f"{info.start - void.start} bytes of room for {growth} more")
     moved = {_INFO: info.start - first - growth, _TRACKS: tracks.start - first - growth}
     begin = head[: seeks.start] + _moved_seeks(seeks, moved)
-    return begin + _void(room) + head[info.start : tracks.start] + longer + head[end:]
+    made = begin + _void(room) + head[info.start : tracks.start] + longer + head[end:]
+    if len(made) != len(head):
+        raise ValueError(f"{len(made)} bytes in place of {len(head)}")
+    return made
 
 
 def _segment_start(head: bytes) -> int:
@@ -228,7 +231,9 @@ def _number(number: int, value: int) -> bytes:
 
 
 def _with_crc(element: _Element, content: bytes) -> bytes:
-    """An element with other content behind its CRC-32, as FFmpeg writes its large ones."""
+    """An element with other content, behind a CRC-32 if it had one: FFmpeg writes them in Matroska, not in WebM."""
+    if all(child.number != _CRC for child in _children(element.content)):
+        return _again(element, content)
     return _again(element, _element(_CRC, zlib.crc32(content).to_bytes(4, "little")) + content)
 
 

@@ -126,7 +126,8 @@ def _readable_format(first: av.VideoFrame, path: Path) -> PlaneFormat:
 def _damage(container: InputContainer, stream: VideoStream, found: Scan) -> str:
     """What is lost of the file, in words; empty if nothing is."""
     if found.failed_at is not None:
-        return f"damaged at {clock(found.timeline, found.failed_at)}"
+        lost = max(found.streams[stream.index].packets - len(found.timeline), 1)
+        return f"damaged at {clock(found.timeline, found.failed_at)}, {lost} of its frames do not decode"
     missing_seconds = _missing_seconds(container, stream, found)
     if missing_seconds:
         return f"the file is cut, {float(missing_seconds):.1f} s are missing"

@@ -306,11 +306,14 @@ def name_stream(source: Stream, target: Stream) -> None:
 
 
 def clip_caption(packet: Packet[Stream], window: Window) -> None:
-    """Moves the start of a caption that is on screen at the window's start to there, its end staying."""
-    if packet.pts is None or not packet.duration or window.start is None:
+    """Cuts a caption that is on screen at the window's start or end to what is inside."""
+    if packet.pts is None or not packet.duration:
         return
     start, end = packet.pts, packet.pts + packet.duration
-    first = -floor(-window.start / packet.time_base)
+    if window.stop is not None:
+        end = min(end, max(floor(window.stop / packet.time_base), start + 1))
+        packet.duration = end - start
+    first = start if window.start is None else -floor(-window.start / packet.time_base)
     if start < first < end:
         packet.pts = packet.dts = first
         packet.duration = end - first
