@@ -49,8 +49,9 @@ def common(
 
 def main() -> None:
     """Entry point of the console command."""
-    # torch's threads spin while they wait, which starves the decoder, the encoder and other jobs; read when
-    # torch loads. docs/decisions/0008.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # torch's threads spin while they wait, which starves the decoder, the encoder and other jobs: let them sleep
+    # soon. Read when torch loads. docs/decisions/0008
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     show.replace_what_cannot_be_written()
     app()

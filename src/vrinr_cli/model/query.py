@@ -135,8 +135,8 @@ class Query(nn.Module):
 
     def _decode(self, linear: Tensor, rows: int) -> Tensor:
         """Pre-activations (N, W, n r) -> residual colors (N, W, n, 3)."""
-        linear = linear.reshape(*linear.shape[:2], rows, self.units)
-        hidden = linear.add_(self.bias.to(linear.dtype)).relu_()
+        bias = self.bias.to(linear.dtype).repeat(rows)  # as long as a line: short ones are slow to add
+        hidden = linear.add_(bias).relu_().reshape(*linear.shape[:2], rows, self.units)
         color: Tensor = self.color(hidden)
         return color
 
