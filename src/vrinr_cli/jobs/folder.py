@@ -143,18 +143,33 @@ class JobFolder:
             EncodeError: the file system refuses.
         """
         try:
-            if not overwrite and self.target.exists():
-                raise TargetError(
-                    f"{printable(self.target.name)}: appeared meanwhile; the chunks are kept",
-                    hint="use -y to replace it",
-                )
-            self.result_path.replace(self.target)
+            if overwrite:
+                self.result_path.replace(self.target)
+            else:
+                self._name_anew()
             sync_folder(self.target.parent)
         except OSError as error:
             raise EncodeError(
                 f"{printable(self.target.name)}: the finished file cannot be renamed: {cause_of(error)}",
                 hint="run the same command again; the chunks are kept",
             ) from error
+
+    def _name_anew(self) -> None:
+        """Name the result, unless there is a file of that name by now."""
+        try:
+            self.target.hardlink_to(self.result_path)
+        except FileExistsError as error:
+            raise self._taken() from error
+        except OSError:  # a file system without links: a moment remains between the look and the rename
+            if os.path.lexists(self.target):
+                raise self._taken() from None
+            self.result_path.replace(self.target)
+        else:
+            self.result_path.unlink()
+
+    def _taken(self) -> TargetError:
+        name = printable(self.target.name)
+        return TargetError(f"{name}: appeared meanwhile; the chunks are kept", hint="use -y to replace it")
 
     def _own_files(self) -> Iterator[Path]:
         yield from (self.plan_path, self.journal_path, self.result_path, self.path / "lock")
