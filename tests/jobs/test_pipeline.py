@@ -1,7 +1,9 @@
+import gc
 import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Generator
 
 import pytest
@@ -114,3 +116,27 @@ def test_nothing_more_is_written_once_the_caller_failed() -> None:
     with pytest.raises(KeyError):
         fail_after_five()
     assert len(written) <= 1
+
+
+def test_what_was_written_to_is_let_go_without_the_garbage_collector() -> None:
+    class Encoder:
+        def write(self, _: int) -> None:
+            """Stands for something with many pictures inside."""
+
+    def use() -> weakref.ref[Encoder]:
+        encoder = Encoder()
+        with ReadAhead((n for n in range(3)), 1) as items, WriteBehind(encoder.write, 1) as sink:
+            for item in items:
+                sink.put(item)
+        return weakref.ref(encoder)
+
+    gc.disable()
+    try:
+        left = use()
+        for _ in range(100):  # the thread is past its work, and may still be on its way out
+            if left() is None:
+                break
+            time.sleep(0.02)
+        assert left() is None
+    finally:
+        gc.enable()

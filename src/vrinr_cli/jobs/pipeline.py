@@ -26,9 +26,8 @@ class _End:
 class _Worker:
     """A thread that can be told to stop and be waited for."""
 
-    def __init__(self, work: Callable[[], None], name: str) -> None:
-        self._work = work
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._ended = threading.Event()
         self.stopped = threading.Event()
 
@@ -37,9 +36,13 @@ class _Worker:
         """Whether nothing runs any more."""
         return self._ended.is_set()
 
-    def start(self) -> None:
-        """Run the work in the thread."""
-        self._thread.start()
+    def start(self, work: Callable[[], None]) -> None:
+        """Run the work in the thread.
+
+        The thread alone holds the work, and lets go of it at the end: a reference from here would be a circle
+        that keeps an encoder and its pictures until the garbage collector comes by.
+        """
+        threading.Thread(target=self._run, args=(work,), name=self._name, daemon=True).start()
 
     def wait(self) -> None:
         """Until the thread has ended; a signal meanwhile tells it to stop, and is raised when it has.
@@ -56,9 +59,9 @@ class _Worker:
         if late is not None:
             raise late
 
-    def _run(self) -> None:
+    def _run(self, work: Callable[[], None]) -> None:
         try:
-            self._work()
+            work()
         finally:
             self._ended.set()
 
@@ -69,10 +72,10 @@ class ReadAhead(Generic[T]):
     def __init__(self, items: Generator[T], ahead: int) -> None:
         self._items = items
         self._queue: queue.Queue[T | _End] = queue.Queue(maxsize=ahead)
-        self._worker = _Worker(self._fill, "vrinr-read")
+        self._worker = _Worker("vrinr-read")
 
     def __enter__(self) -> Self:
-        self._worker.start()
+        self._worker.start(self._fill)
         return self
 
     def __exit__(
@@ -119,10 +122,10 @@ class WriteBehind(Generic[T]):
         self._write = write
         self._queue: queue.Queue[T | _End] = queue.Queue(maxsize=behind)
         self._error: BaseException | None = None
-        self._worker = _Worker(self._drain, "vrinr-write")
+        self._worker = _Worker("vrinr-write")
 
     def __enter__(self) -> Self:
-        self._worker.start()
+        self._worker.start(self._drain)
         return self
 
     def __exit__(
