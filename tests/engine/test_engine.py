@@ -431,13 +431,14 @@ def test_no_more_frames_are_held_in_a_long_clip(method: str, tile: int | None) -
 def test_measured_peak_does_not_grow_with_the_number_of_frames() -> None:
     if not Path("/proc/self/clear_refs").exists():
         pytest.skip("the peak can be reset on Linux alone")
-    shape = geometry((64, 64), (128, 128))
+    shape = geometry((64, 64), (512, 512))
 
     def run(count: int) -> None:
         frames = (clip(shape, 1, first=n)[0] for n in range(count))
         for _ in Engine(network(), shape, FP32).restore(frames, range(count)):
             pass
 
-    run(5)
+    run(10)
     few, many = (memory.peak_of(partial(run, count), FP32.device) for count in (10, 60))
-    assert many <= few + (2 << 20)  # 50 frames more would take 3 MiB in planes, 12 MiB as RGB
+    # 50 frames more would take 18 MiB in planes, 150 MiB as RGB; the allocator moves by a few MiB either way
+    assert many <= few + (10 << 20)
