@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from vrinr_cli.model.clip_config import ClipConfig
+from vrinr_cli.model.clip_network import ClipNetwork
 from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.network import VrInr
 
@@ -22,6 +24,20 @@ TINY = ModelConfig(
     query_units=4,
 )
 """Context 3, halo 10."""
+
+CLIP = ClipConfig(
+    size=(6, 8),
+    frames=3,
+    cells_per_px=(1.0, 0.75, 0.5),
+    entries=(64, 128, 1024),
+    features=2,
+    patch_sides=(3, 3, 5),
+    patch_spacing_px=(1, 2, 2),
+    patch_blur_px=(0.0, 0.7, 1.0),
+    code_scale=1.0,
+    units=5,
+)
+"""The paper's network with three levels: two tables are far too small for their grids, the coarsest is dense."""
 
 
 def seeded(
@@ -44,6 +60,16 @@ def seeded(
     for tensor in model.query.color.state_dict().values():
         tensor.mul_(strength)
     return model.to(dtype).eval().requires_grad_(False)
+
+
+def seeded_clip(config: ClipConfig = CLIP, *, seed: int = 0) -> ClipNetwork:
+    """The paper's network with random numbers of a natural size in every tensor, float64, without gradients."""
+    network = ClipNetwork(config).double().eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(seed)
+    for name, tensor in network.state_dict().items():
+        spread = 1.0 if name.endswith("table") or tensor.dim() == 1 else tensor.shape[1] ** -0.5
+        tensor.copy_(torch.randn(tensor.shape, generator=generator) * spread)
+    return network
 
 
 def noise(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from clip_by_hand import mlp
 from networks import noise
-from vrinr_cli.model.attention import LevelGate, refine
+from vrinr_cli.model.attention import LevelGate, PointGate, refine
 
 
 def seeded_gate(features: int, units: int, seed: int) -> LevelGate:
@@ -70,3 +71,36 @@ def test_gradients_are_right() -> None:
         return refine(levels, gates)
 
     assert torch.autograd.gradcheck(refined, levels)
+
+
+def seeded_point_gate(*, anchored: bool, seed: int = 0) -> PointGate:
+    gate = PointGate(2, 3, anchored=anchored).double().requires_grad_(False)
+    for n, tensor in enumerate(gate.state_dict().values()):
+        tensor.copy_(noise(*tensor.shape, seed=seed + n) * 2 - 1)
+    return gate
+
+
+@pytest.mark.parametrize(("anchored", "anchor"), [(False, 0.0), (True, 1.0)])
+@given(seed=st.integers(0, 99))
+def test_a_point_gate_is_an_mlp_without_an_activation_at_its_end(anchored: bool, anchor: float, seed: int) -> None:
+    gate, coarser = seeded_point_gate(anchored=anchored, seed=seed), noise(4, 2, seed=seed) * 8 - 4
+    slow = [[anchor + number for number in mlp(gate.layers, values)] for values in coarser.tolist()]
+    torch.testing.assert_close(gate(coarser), torch.tensor(slow, dtype=torch.float64))
+
+
+def test_a_printed_point_gate_may_be_negative_and_above_two() -> None:
+    answers = torch.cat([seeded_point_gate(anchored=False, seed=n)(noise(50, 2) * 20 - 10) for n in range(5)])
+    assert float(answers.min()) < -0.5
+    assert float(answers.max()) > 2.5
+
+
+def test_a_new_point_gate_is_one_only_if_anchored() -> None:
+    torch.manual_seed(0)
+    assert torch.equal(PointGate(2, 3, anchored=True)(torch.randn(5, 2)), torch.ones(5, 2))
+    assert not torch.allclose(PointGate(2, 3, anchored=False)(torch.randn(5, 2)), torch.ones(5, 2), atol=0.1)
+
+
+@pytest.mark.parametrize("anchored", [False, True])
+def test_gradients_of_a_point_gate_are_right(anchored: bool) -> None:
+    gate = seeded_point_gate(anchored=anchored)
+    assert torch.autograd.gradcheck(gate, ((noise(3, 2) * 2 - 1).requires_grad_(True),))

@@ -14,11 +14,13 @@ import torch
 from torch import Tensor
 
 from vrinr_cli.engine import memory
+from vrinr_cli.engine.clip import ClipRenderer
 from vrinr_cli.engine.color import ColorConverter, Picture
 from vrinr_cli.engine.device import Compute
 from vrinr_cli.engine.tiles import Tile, cut
 from vrinr_cli.errors import EngineError
 from vrinr_cli.frame import ColorSpec, Frame, PlaneFormat
+from vrinr_cli.model.clip_network import ClipNetwork
 from vrinr_cli.model.network import VrInr, residual_gain
 from vrinr_cli.model.query import AxisBlock
 from vrinr_cli.model.resample import BICUBIC, LANCZOS, Axis, Kernel
@@ -69,7 +71,7 @@ class Engine:
 
     def __init__(
         self,
-        model: VrInr | None,
+        model: VrInr | ClipNetwork | None,
         geometry: Geometry,
         compute: Compute,
         *,
@@ -80,7 +82,7 @@ class Engine:
         """Make an engine.
 
         Args:
-            model: the network in float32 on the CPU; None for the plain methods.
+            model: the network in float32 on the CPU, general or fitted to a clip; None for the plain methods.
             geometry: source and target.
             compute: device and precision.
             method: "vrinr", "bicubic" or "lanczos".
@@ -98,9 +100,13 @@ class Engine:
         self.counts = EngineCounts()
         self.memory_limit = memory_limit
         self.gain = residual_gain(*geometry.axes)
-        uses_network = method == "vrinr" and model is not None and self.gain > 0
-        self.networks = _Networks(model, geometry, compute) if model is not None and uses_network else None
-        self.context = model.config.context if model is not None and uses_network else 0
+        self.clip: ClipRenderer | None = None
+        self.networks: _Networks | None = None
+        if method == "vrinr" and isinstance(model, ClipNetwork):
+            self.clip = ClipRenderer(model, geometry.target_size, compute.device)
+        elif method == "vrinr" and isinstance(model, VrInr) and self.gain > 0:
+            self.networks = _Networks(model, geometry, compute)
+        self.context = self.networks.exact.config.context if self.networks is not None else 0
         self.side = tile or 0
 
     @torch.inference_mode()
@@ -156,7 +162,8 @@ class Engine:
         """Every wanted frame with what the network adds to it."""
         if self.networks is None:
             for index in range(first, stop):
-                yield window.frame(index), None
+                frame = window.frame(index)
+                yield frame, self._of_clip(frame)
                 window.forget_before(index + 1)
             return
         tiles = self._tiles()
@@ -168,6 +175,12 @@ class Engine:
         for index, residual in found:
             yield window.frame(index), self._finite(window, index, tiles, residual)
             window.forget_before(index + 1 - self.context)
+
+    def _of_clip(self, frame: Frame) -> Tensor | None:
+        """What a network that was fitted to the clip adds; None for the plain methods."""
+        if self.clip is None:
+            return None
+        return self.clip.residual(self.converter.network_input(frame.planes), frame.index)
 
     def _one_tile(self, window: "_Window", tile: Tile, first: int, stop: int) -> Iterator[tuple[int, Tensor]]:
         networks = self._need()
@@ -385,8 +398,8 @@ def _absent(index: int) -> EngineError:
     return EngineError(f"frame {index} did not come", hint="report this as a fault of vrinr")
 
 
-def kernel_of(method: str, model: VrInr | None) -> Kernel:
+def kernel_of(method: str, model: VrInr | ClipNetwork | None) -> Kernel:
     """The kernel of the base: the network's own, or that of a plain method."""
     if method == "lanczos":
         return LANCZOS
-    return model.base if method == "vrinr" and model is not None else BICUBIC
+    return model.base if method == "vrinr" and isinstance(model, VrInr) else BICUBIC

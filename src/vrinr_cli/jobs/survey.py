@@ -10,6 +10,7 @@ from vrinr_cli import __version__
 from vrinr_cli.engine.device import available_devices
 from vrinr_cli.errors import WeightsError
 from vrinr_cli.jobs import weights
+from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.header import check_digest, read_header
 from vrinr_cli.video.encoders import ENCODERS
 
@@ -64,7 +65,9 @@ def _weights_row(name: str) -> tuple[str, str]:
         check_digest(header)
     except WeightsError as error:
         return name, f"damaged: {error}"
-    low, high = header.config.scales
-    words = [f"{header.parameters / 1e6:.2f} M parameters", f"trained x{low:g} to x{high:g}"]
+    words = [f"{header.parameters / 1e6:.2f} M parameters"]
+    if isinstance(header.config, ModelConfig):
+        low, high = header.config.scales
+        words.append(f"trained x{low:g} to x{high:g}")
     words += [f"{key}: {value}" for key, value in header.card.items() if key.startswith("validation")]
     return name, ", ".join([*words, f"sha256 {header.digest[:12]}"])

@@ -36,3 +36,24 @@ def refine(levels: Sequence[Tensor], gates: Sequence[nn.Module]) -> Tensor:
     for features, gate in zip(reversed(levels[:-1]), reversed(gates), strict=True):
         refined.insert(0, features * gate(refined[0]))
     return torch.cat(refined, dim=1)
+
+
+class PointGate(nn.Module):
+    """G_att of one level at single points, Eq. (8): a two-layer MLP; as printed, without an activation at its end.
+
+    Anchored, it gives 1 + G_att with a last layer of zeros, so that it begins as no attention at all.
+    """
+
+    def __init__(self, features: int, units: int, *, anchored: bool) -> None:
+        super().__init__()
+        last = nn.Linear(units, features)
+        if anchored:
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+        self.layers = nn.Sequential(nn.Linear(features, units), nn.ReLU(), last)
+        self.anchor = 1.0 if anchored else 0.0
+
+    def forward(self, coarser: Tensor) -> Tensor:
+        """Refined features of level l + 1, (N, D) -> weights of level l, (N, D)."""
+        gate: Tensor = self.layers(coarser)
+        return gate + self.anchor if self.anchor else gate

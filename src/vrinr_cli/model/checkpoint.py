@@ -7,33 +7,57 @@ from pathlib import Path
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from vrinr_cli.errors import WeightsError
 from vrinr_cli.model.config import ModelConfig
-from vrinr_cli.model.header import FORMAT_VERSION, HINT, check_digest, digest_of, read_header, tensor_table
+from vrinr_cli.model.header import (
+    FORMAT_VERSION,
+    HINT,
+    Config,
+    FittedTo,
+    check_digest,
+    digest_of,
+    kind_of,
+    read_header,
+    tensor_table,
+)
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.record import to_plain
 
 
-def save(path: Path, model: VrInr, *, card: dict[str, str]) -> str:
-    """Write a checkpoint, whole or not at all; give its sha256."""
+def save(path: Path, model: VrInr, *, card: dict[str, str], fitted: FittedTo | None = None) -> str:
+    """Write a checkpoint of the general network, whole or not at all; give its sha256."""
     tensors = {name: t.detach().float().cpu().contiguous().clone() for name, t in model.state_dict().items()}
+    return save_tensors(path, tensors, model.config, card=card, fitted=fitted)
+
+
+def save_tensors(
+    path: Path, tensors: dict[str, Tensor], config: Config, *, card: dict[str, str], fitted: FittedTo | None = None
+) -> str:
+    """Write a checkpoint of any kind, whole or not at all; give its sha256."""
     plain = safetensors.torch.save(tensors)
     length = int.from_bytes(plain[:8], "little")
     table = tensor_table(json.loads(plain[8 : 8 + length]))
-    digest = digest_of(model.config, table, plain[8 + length :])
-    words = {"format": FORMAT_VERSION, "config": to_plain(model.config), "card": card, "digest": digest}
+    digest = digest_of(config, table, plain[8 + length :])
+    words = {"format": FORMAT_VERSION, "config": to_plain(config), "card": card, "digest": digest}
+    if kind_of(config) != "general":
+        words["kind"] = kind_of(config)
+    if fitted is not None:
+        words["fitted"] = to_plain(fitted)
     write_whole(path, safetensors.torch.save(tensors, metadata={"vrinr": json.dumps(words)}))
     return digest
 
 
 def load(path: Path) -> VrInr:
-    """The network of a checkpoint, in eval mode, float32, on the CPU.
+    """The general network of a checkpoint, in eval mode, float32, on the CPU.
 
     Raises:
-        WeightsError: missing, damaged, of another format, or with tensors that do not fit its config.
+        WeightsError: missing, damaged, of another format or kind, or with tensors that do not fit its config.
     """
     header = read_header(path)
+    if not isinstance(header.config, ModelConfig):
+        raise WeightsError(f"{path.name}: weights of kind {header.kind!r}, not general ones", hint=HINT)
     content = check_digest(header)
     with torch.device("meta"):  # names and shapes only: a file that lies of its size makes no tensor
         model = VrInr(header.config)

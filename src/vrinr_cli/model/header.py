@@ -1,8 +1,11 @@
 """What a checkpoint says of itself, read without torch: the JSON header of a safetensors file.
 
 A safetensors file is 8 bytes little-endian header length, the header as JSON, then the tensors' bytes. Ours
-carries one metadata entry "vrinr": format version, model config, card, and a sha256 over config, tensor table
-and tensor bytes.
+carries one metadata entry "vrinr": format version, kind, config, card, for a fitted one the clip, and a sha256 over
+all that decides the result: config, tensor table and tensor bytes.
+
+Kinds: "general" (one network for every clip), "clip" (the paper's network, fitted to one clip), "correction" (a small
+difference to general weights, fitted to one clip).
 """
 
 import hashlib
@@ -13,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from vrinr_cli.errors import VrinrError, WeightsError
+from vrinr_cli.model.clip_config import ClipConfig
 from vrinr_cli.model.config import ModelConfig
+from vrinr_cli.model.correction_config import CorrectionConfig
 from vrinr_cli.record import from_plain, to_plain
 
 FORMAT_VERSION = 1
@@ -21,13 +26,37 @@ HEADER_LIMIT = 1 << 20
 """Bytes; ours are a few thousand."""
 HINT = "use weights made by `vrinr train`, or reinstall vrinr for the bundled ones"
 
+Config = ModelConfig | ClipConfig | CorrectionConfig
+KINDS: dict[str, type[Config]] = {"general": ModelConfig, "clip": ClipConfig, "correction": CorrectionConfig}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedTo:
+    """The clip that weights were fitted to."""
+
+    name: str
+    """Of the file, for messages."""
+    digest: str
+    """Of the file that the network read, `video.probe.digest_of`."""
+    reference: str = ""
+    """Of the file with the HR frames that it learned from; empty for a fit without one."""
+    scale: float = 1.0
+    """Height of the HR frames over height of the LR frames that it learned from."""
+    first: int = 0
+    """Number of the clip's first frame within the file."""
+
+    @property
+    def protocol(self) -> str:
+        """Either "paired" (HR frames were seen) or "blind"."""
+        return "paired" if self.reference else "blind"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckpointHeader:
     """The header of one checkpoint file, checked for form but not yet against the tensors' bytes."""
 
     path: Path
-    config: ModelConfig
+    config: Config
     card: dict[str, str]
     """Summary for people: what it was trained on, how long, validation figures."""
     digest: str
@@ -37,9 +66,25 @@ class CheckpointHeader:
     parameters: int
     data_start: int
     """Offset of the tensors' bytes in the file."""
+    fitted: FittedTo | None = None
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`."""
+        return kind_of(self.config)
+
+    @property
+    def protocol(self) -> str:
+        """Either "paired" (fitted to a clip's own HR frames) or "blind"."""
+        return self.fitted.protocol if self.fitted else "blind"
 
 
-def digest_of(config: ModelConfig, table: dict[str, Any], data: bytes) -> str:
+def kind_of(config: Config) -> str:
+    """The name in `KINDS` of a config's type."""
+    return next(kind for kind, of_kind in KINDS.items() if isinstance(config, of_kind))
+
+
+def digest_of(config: Config, table: dict[str, Any], data: bytes) -> str:
     """The sha256 that a checkpoint's header promises."""
     words = json.dumps({"format": FORMAT_VERSION, "config": to_plain(config), "tensors": table}, sort_keys=True)
     return hashlib.sha256(words.encode() + data).hexdigest()
@@ -56,7 +101,11 @@ def read_header(path: Path) -> CheckpointHeader:
         words = json.loads(header["__metadata__"]["vrinr"])
         if words["format"] != FORMAT_VERSION:
             raise WeightsError(f"{path.name}: weights of format {words['format']!r}", hint=HINT)
-        config = from_plain(ModelConfig, words["config"], at="config")
+        kind = str(words.get("kind", "general"))
+        if kind not in KINDS:
+            raise WeightsError(f"{path.name}: weights of kind {kind!r}", hint=HINT)
+        config = from_plain(KINDS[kind], words["config"], at="config")
+        fitted = from_plain(FittedTo, words["fitted"], at="fitted") if "fitted" in words else None
         card = {str(k): str(v) for k, v in words["card"].items()}
         tensors = {
             str(name): (str(entry["dtype"]), tuple(int(n) for n in entry["shape"]))
@@ -69,7 +118,7 @@ def read_header(path: Path) -> CheckpointHeader:
             raise WeightsError(f"{path.name}: {error}", hint=HINT) from error
         raise WeightsError(f"{path.name}: not weights of vrinr ({error})", hint=HINT) from error
     parameters = sum(math.prod(shape) for _, shape in tensors.values())
-    return CheckpointHeader(path, config, card, digest, tensors, parameters, data_start)
+    return CheckpointHeader(path, config, card, digest, tensors, parameters, data_start, fitted)
 
 
 def tensor_table(header: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Texture codes: Eq. (1) and (2), per level.
+"""Texture codes: Eq. (1) and (2), per level: three numbers in [-1, 1] (F = 3).
 
-Differs from the paper: the code of a level is read from the trunk's features, averaged over a box that grows
-from level to level, instead of from patches of the resized frame (docs/decisions/0003). It stays three numbers
-in [-1, 1] per level (F = 3).
+`PatchCode` reads them from patches of the resized frame, as the paper does. `TextureCode` of the general network
+differs from the paper: the code is read from the trunk's features, averaged over a box that grows from level to
+level (docs/decisions/0003).
 """
 
 import torch
@@ -31,3 +31,22 @@ class TextureCode(nn.Module):
                 projected, self.width, stride=1, padding=self.width // 2, count_include_pad=False
             )
         return torch.tanh(projected)
+
+
+class PatchCode(nn.Module):
+    """T^l = tanh(c G_T^l(P^l)) of one level, Eq. (2).
+
+    c = `scale` is 1 in print. It scales the last layer's output, so any c > 0 gives the same family of functions; a
+    small one begins with small codes and learns them slowly (docs/decisions/0014). 0 holds the code at zero.
+    """
+
+    def __init__(self, samples: int, units: int, scale: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(samples, units), nn.ReLU(), nn.Linear(units, CODE_LENGTH))
+        self.scale = scale
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Flattened patches (N, samples) in [-1, 1] -> codes (N, 3) in [-1, 1]."""
+        if self.scale == 0:
+            return patches.new_zeros(len(patches), CODE_LENGTH)
+        return torch.tanh(self.scale * self.layers(patches))
