@@ -28,6 +28,41 @@ def memory_bytes(text: str | None) -> int | None:
     return None if text is None else _with_unit(text, _BINARY, "memory", "write bytes, such as 4G or 512M")
 
 
+def file_bytes(text: str | None) -> int | None:
+    """Bytes of a file from "300K" or "1.5M", in thousands.
+
+    Raises:
+        OptionError: not an amount.
+    """
+    return None if text is None else _with_unit(text, _UNITS, "budget", "write bytes, such as 300K or 1.5M")
+
+
+def width_height(text: str | None) -> tuple[int, int] | None:
+    """(height, width) from "256x192", width first.
+
+    Raises:
+        OptionError: not a size.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip().lower())
+    if not match:
+        raise OptionError(f"crop is {text!r}", hint="write WIDTHxHEIGHT, such as 256x256")
+    return int(match[2]), int(match[1])
+
+
+def counts(text: str | None) -> tuple[int, ...] | None:
+    """Whole numbers from "4M,2M,512K", in powers of two: K is 1024.
+
+    Raises:
+        OptionError: not numbers.
+    """
+    if text is None:
+        return None
+    hint = "write numbers with commas between, such as 4M,2M,2M,1M"
+    return tuple(_with_unit(part, _BINARY, "table entries", hint) for part in text.split(","))
+
+
 def time(text: str | None) -> Fraction | None:
     """Seconds; see `parse_time`."""
     return None if text is None else parse_time(text)
@@ -48,8 +83,8 @@ def key_values(texts: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def numbers(text: str) -> tuple[float, ...]:
-    """Numbers from "2,2.5,4".
+def numbers(text: str, name: str = "scales") -> tuple[float, ...]:
+    """Numbers from "2,2.5,4"; `name` is what they are, for the error's text.
 
     Raises:
         OptionError: not numbers.
@@ -57,7 +92,7 @@ def numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise OptionError(f"scales are {text!r}", hint="write numbers with commas between, such as 2,2.5,4") from error
+        raise OptionError(f"{name} are {text!r}", hint="write numbers with commas between, such as 2,2.5,4") from error
 
 
 def _with_unit(text: str, units: dict[str, int], name: str, hint: str) -> int:

@@ -39,6 +39,9 @@ def upscale(
         str | None, typer.Option(help="WIDTHxHEIGHT that the result fits into.", rich_help_panel=SIZE)
     ] = None,
     weights: Annotated[str, typer.Option(help="Name of bundled weights or a .safetensors file.")] = DEFAULTS.weights,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse weights that were fitted to another clip.")
+    ] = DEFAULTS.strict,
     method: Annotated[str, typer.Option(help="vrinr, or bicubic or lanczos to compare.")] = DEFAULTS.method,
     codec: Annotated[
         str | None,
@@ -116,6 +119,7 @@ def upscale(
         options = UpscaleOptions(
             size=SizeRequest(scale=scale, size=size, height=height, box=box) if asked else DEFAULTS.size,
             weights=weights,
+            strict=strict,
             method=cast(Method, method),
             codec=codec,
             crf=crf,

@@ -22,6 +22,8 @@ class UpscaleOptions:
     """How large."""
     weights: str = "general"
     """Name of bundled weights, or path of a .safetensors file."""
+    strict: bool = False
+    """Refuse weights that were fitted to another clip, instead of a note."""
     method: Method = "vrinr"
     """The network, or a plain kernel to compare with."""
     codec: str | None = None

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vrinr_cli import __version__
-from vrinr_cli.errors import OptionError
+from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.times import chosen_frames
-from vrinr_cli.model.header import read_header
+from vrinr_cli.model.header import CheckpointHeader, read_header
 from vrinr_cli.record import to_plain
 from vrinr_cli.video.containers import StreamAction, container_for, plan_streams
 from vrinr_cli.video.encoders import EncoderRequest, VideoTarget, choose_video_target
@@ -42,6 +42,8 @@ class WeightsChoice:
     digest: str
     context: int
     """Frames on either side that a frame's result depends on."""
+    notes: tuple[str, ...] = ()
+    """What a user should know of using them here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Plan:
     def notes(self) -> tuple[str, ...]:
         """What a user should know before the work, one line each."""
         streams = tuple(action.note for action in self.actions if action.note)
-        return (*self.source.notes, *self.target.notes, *streams)
+        weights_notes = self.weights.notes if self.weights else ()
+        return (*self.source.notes, *self.target.notes, *streams, *weights_notes)
 
     def identity(self) -> dict[str, str]:
         """What makes this job this job: name of a part to a hash of it. Names are what messages call them."""
@@ -136,17 +139,44 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         is_cut=any(value is not None for value in (options.start, options.end, options.frames)),
         chunks=cut_chunks(first, stop, options.chunk_frames),
         method=options.method,
-        weights=choose_weights(options) if options.method == "vrinr" else None,
+        weights=choose_weights(options, source, size) if options.method == "vrinr" else None,
         precision=options.precision,
         allow_damaged=options.allow_damaged,
     )
 
 
-def choose_weights(options: UpscaleOptions) -> WeightsChoice:
-    """The weights that were asked for, from their header."""
+def choose_weights(options: UpscaleOptions, source: SourceInfo, size: tuple[int, int]) -> WeightsChoice:
+    """The weights that were asked for, from their header.
+
+    Raises:
+        OptionError: fitted to another clip, and strict.
+        WeightsError: they cannot be read, or the general weights that they correct are not here.
+    """
     path = weights.find(options.weights)
     header = read_header(path)
-    return WeightsChoice(path, header.digest, header.config.context)
+    if header.kind == "correction":
+        weights.base_of(header)
+    misfit = _misfit(header, source)
+    if misfit and options.strict:
+        raise OptionError(misfit, hint="leave --strict out to use them all the same")
+    notes = tuple(note for note in (misfit, _other_scale(header, source, size)) if note)
+    return WeightsChoice(path, header.digest, header.config.context, notes)
+
+
+def _misfit(header: CheckpointHeader, source: SourceInfo) -> str:
+    """A line if weights were fitted to another file than the source, whichever part of it is asked for."""
+    fitted = header.fitted
+    if fitted is None or fitted.digest == source.digest:
+        return ""
+    return f"weights {printable(header.path.name)} were fitted to {printable(fitted.name)}, not to this clip"
+
+
+def _other_scale(header: CheckpointHeader, source: SourceInfo, size: tuple[int, int]) -> str:
+    """A line if a correction learned at another scale than is asked for."""
+    fitted, scale = header.fitted, size[0] / source.size[0]
+    if header.kind != "correction" or fitted is None or not fitted.reference or abs(scale / fitted.scale - 1) < 0.02:
+        return ""
+    return f"weights {printable(header.path.name)} were fitted at x{fitted.scale:.3g}, and this is x{scale:.3g}"
 
 
 def cut_chunks(first: int, stop: int, length: int) -> tuple[Chunk, ...]:

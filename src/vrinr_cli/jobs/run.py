@@ -10,10 +10,10 @@ from vrinr_cli.engine import memory
 from vrinr_cli.engine.device import Compute
 from vrinr_cli.engine.engine import Engine, Geometry
 from vrinr_cli.frame import Frame
+from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.journal import ChunkReport
 from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
 from vrinr_cli.jobs.plan import Chunk, Plan
-from vrinr_cli.model import checkpoint
 from vrinr_cli.video.reader import read_frames
 from vrinr_cli.video.writer import ChunkWriter
 
@@ -40,7 +40,7 @@ def make_resources(plan: Plan, compute: Compute, *, tile: int | None, memory_lim
     """
     source, target = plan.source, plan.target
     geometry = Geometry(source.format, source.color, source.size, target.format, target.color, target.size)
-    model = checkpoint.load(plan.weights.path) if plan.weights else None
+    model = weights.load(plan.weights.path) if plan.weights else None
     engine = Engine(model, geometry, compute, method=plan.method, tile=tile, memory_limit=memory_limit)
     return Resources(engine, encoder_threads=_processors(), fingerprint=plan.fingerprint())
 

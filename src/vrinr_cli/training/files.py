@@ -1,6 +1,7 @@
 """Reading training pictures from files: the only part of training that needs PyAV."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,19 @@ from vrinr_cli.training.corpus import Corpus, Pixels
 ENDINGS = {".mp4", ".mkv", ".mov", ".webm", ".webp", ".png", ".jpg", ".jpeg", ".npy"}
 
 
-def read_pictures(path: Path) -> Pixels:
-    """All frames of a clip or still as RGB, (T, H, W, 3) uint8.
+def read_pictures(path: Path, *, most: int | None = None) -> Pixels:
+    """The frames of a clip or still as RGB, (T, H, W, 3) uint8: all, or at most so many from the first.
 
     Raises:
         InputError: FFmpeg cannot read it.
     """
     if path.suffix == ".npy":
-        return _read_array(path)
+        return _read_array(path)[:most]
     import av  # noqa: PLC0415 - training on arrays works without PyAV
 
     try:
         with av.open(f"file:{path.resolve()}", options={"protocol_whitelist": "file"}) as container:
-            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+            frames = [frame.to_ndarray(format="rgb24") for frame in islice(container.decode(video=0), most)]
         if len({frame.shape for frame in frames}) > 1:
             raise InputError(f"{path.name}: changes its size on the way", hint="cut it into clips of one size")
     except (av.FFmpegError, OSError, IndexError) as error:

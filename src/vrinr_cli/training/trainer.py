@@ -1,24 +1,16 @@
-"""The training loop: steps, schedule, running mean of weights, checkpoints, resume.
-
-Every step draws its crops from a generator seeded by (seed, step), so a run that was stopped and resumed goes
-on with the very crops, weights and moments that an unbroken one has: on the CPU the result is the same bit for
-bit when the length is given in steps.
-"""
+"""Training on a corpus: crops at every scale, validation, and the checkpoint at the end. `loop` has the steps."""
 
 import json
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from vrinr_cli.errors import DeviceError, EngineError, InputError, WeightsError
+from vrinr_cli.errors import InputError
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.loss import charbonnier, squared_error
@@ -26,16 +18,12 @@ from vrinr_cli.model.network import VrInr
 from vrinr_cli.record import to_plain
 from vrinr_cli.training.corpus import Corpus, Pixels
 from vrinr_cli.training.degrade import bicubic_downscale, to_unit
+from vrinr_cli.training.loop import Loop, Sample, Schedule, device_of, dtype_of
 from vrinr_cli.training.options import TrainOptions
 from vrinr_cli.training.validate import score_model
 
-WARM_UP = 0.03
-"""Share of the run in which the learning rate rises."""
 SQUARED_TAIL = 0.9
 """Progress from which the loss is the squared error, which PSNR measures."""
-CLIP_NORM = 1.0
-LAST_RATE = 5e-4
-"""Learning rate at the end, as a share of the peak."""
 VALIDATION_SCALES = (4.0,)
 
 
@@ -54,7 +42,7 @@ class TrainProgress:
     """(scale, mean dB of psnr_y over the better of bicubic and Lanczos), after a validation."""
 
 
-class Trainer:
+class Trainer(Loop):
     """One run on a corpus in memory."""
 
     def __init__(
@@ -67,34 +55,29 @@ class Trainer:
         validation: Mapping[str, Pixels] | None = None,
         start_from: VrInr | None = None,
     ) -> None:
-        self.corpus, self.options, self.output = corpus, options, output
+        self.corpus, self.options = corpus, options
         self.validation = validation or {}
-        self.device = _device(options.device)
-        self.dtype = _dtype(options.precision, self.device)
+        device = device_of(options.device)
         if options.threads:
             torch.set_num_threads(options.threads)
-        model = start_from or checkpoint.initial(config, options.seed)
-        model.requires_grad_(True)
-        self.model = model.to(self.device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        self.mean = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=options.rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
+        schedule = Schedule(
+            steps=options.steps,
+            minutes=options.minutes,
+            seed=options.seed,
+            rate=options.rate,
+            average=options.average,
+            checkpoint_minutes=options.checkpoint_minutes,
         )
-        self.step = 0
-        self.seconds = 0.0
+        super().__init__(
+            start_from or checkpoint.initial(config, options.seed),
+            schedule,
+            sampler=self.sample,
+            loss=error_by_progress,
+            output=output,
+            device=device,
+            dtype=dtype_of(options.precision, device),
+        )
         self.gains: tuple[tuple[float, float], ...] = ()
-
-    @property
-    def state_path(self) -> Path:
-        """Where the run can be resumed from."""
-        return self.output.with_name(f".{self.output.name}.state")
-
-    @property
-    def share(self) -> float:
-        """Progress, 0 to 1."""
-        if self.options.steps is not None:
-            return min(self.step / self.options.steps, 1.0)
-        return min(self.seconds / (60 * (self.options.minutes or 1)), 1.0)
 
     def run(self, report: Callable[[TrainProgress], None], *, every: int = 20) -> None:
         """Train to the end, resuming if there is a state; write the checkpoint and remove the state.
@@ -103,50 +86,26 @@ class Trainer:
             WeightsError: the state belongs to another run.
             EngineError: the loss is no longer finite; the last state is kept.
         """
-        if self.state_path.exists():
-            self.load_state()
-        resumed, started = self.seconds, time.monotonic()
-        saved = validated = self.seconds
+        self.resume()
+        validated = self.seconds
         losses: list[float] = []
-        while self.share < 1:
-            losses.append(self.train_step())
-            self.seconds = resumed + time.monotonic() - started
-            if not math.isfinite(losses[-1]):
-                raise EngineError(f"the loss is {losses[-1]} at step {self.step}", hint="resume with a lower --rate")
+        for loss in self.losses():
+            losses.append(loss)
             if self.step % every == 0:
                 report(self._progress(losses))
                 losses.clear()
-            if self.seconds - saved > 60 * self.options.checkpoint_minutes:
-                self.save_state()
-                saved = self.seconds
             if self.validation and self.seconds - validated > 60 * self.options.validate_minutes:
                 report(replace(self._progress(losses), gains=self.validate()))
                 validated = self.seconds
-        self.save_state()
         report(replace(self._progress(losses), gains=self.validate()))
         self.save_checkpoint()
         self.state_path.unlink()
 
-    def train_step(self) -> float:
-        """One optimizer step; gives its loss."""
-        rng = np.random.default_rng([self.options.seed, self.step])
+    def sample(self, rng: np.random.Generator) -> Sample:
+        """HR windows of one step beside what they are shrunk to."""
         high, low_size = self.draw(rng)
         target = to_unit(high.to(self.device))
-        source = bicubic_downscale(target, low_size)
-        rate = self.rate()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32):
-            output: Tensor = self.model(source, tuple(target.shape[-2:]))
-        measure = squared_error if self.share >= SQUARED_TAIL else charbonnier
-        loss = measure(output.float(), target)
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
-        self.optimizer.step()
-        self.step += 1
-        self._average()
-        return float(loss.detach())
+        return Sample(bicubic_downscale(target, low_size), target)
 
     def draw(self, rng: np.random.Generator) -> tuple[Tensor, tuple[int, int]]:
         """HR windows of one step, (B, T, H, W, 3) uint8, and the LR size they are shrunk to."""
@@ -165,14 +124,6 @@ class Trainer:
         ]
         return torch.from_numpy(np.stack(windows)), (low[0], low[1])
 
-    def rate(self) -> float:
-        """Learning rate now: a short rise, then half a cosine."""
-        share = self.share
-        if share < WARM_UP:
-            return self.options.rate * max(share / WARM_UP, 1e-3)
-        cosine = (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))) / 2
-        return self.options.rate * (LAST_RATE + (1 - LAST_RATE) * cosine)
-
     def validate(self) -> tuple[tuple[float, float], ...]:
         """Mean gain over the baselines per scale, of the averaged weights."""
         if not self.validation:
@@ -184,12 +135,6 @@ class Trainer:
             gains.append((scale, sum(per_clip) / len(per_clip)))
         self.gains = tuple(gains)
         return self.gains
-
-    def averaged(self) -> VrInr:
-        """The network with the running mean of weights, on the CPU."""
-        model = VrInr(self.model.config)
-        model.load_state_dict({name: value.float().cpu() for name, value in self.mean.items()})
-        return model.eval().requires_grad_(False)
 
     def save_checkpoint(self) -> None:
         """Write the averaged network to the output."""
@@ -210,44 +155,7 @@ class Trainer:
             words[f"validation gain x{scale:g}"] = f"{gain:+.2f} dB psnr_y over bicubic and Lanczos"
         return words
 
-    def save_state(self) -> None:
-        """Write everything that a resume needs, whole or not at all."""
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"mean.{k}": v for k, v in self.mean.items()}
-        for name, parameter in self.model.named_parameters():
-            for key, value in self.optimizer.state[parameter].items():
-                tensors[f"{key}.{name}"] = value
-        words = {"run": self._identity(), "step": str(self.step), "seconds": repr(self.seconds)}
-        plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        checkpoint.write_whole(self.state_path, safetensors.torch.save(plain, metadata=words))
-
-    def load_state(self) -> None:
-        """Go on where a stopped run was.
-
-        Raises:
-            WeightsError: the state is damaged or was written by a run with other options.
-        """
-        hint = f"delete {self.state_path.name} to begin anew"
-        try:
-            with safe_open(self.state_path, framework="pt") as file:
-                words = file.metadata() or {}
-            tensors = safetensors.torch.load_file(self.state_path)
-        except (SafetensorError, OSError) as error:
-            raise WeightsError(f"{self.state_path.name}: damaged ({error})", hint=hint) from error
-        if words.get("run") != self._identity():
-            raise WeightsError(f"{self.state_path.name}: the state of another run", hint=hint)
-        self.model.load_state_dict(_below(tensors, "model."))
-        self.mean = {k: v.to(self.device) for k, v in _below(tensors, "mean.").items()}
-        for name, parameter in self.model.named_parameters():
-            moments = {
-                key: torch.empty_like(parameter, requires_grad=False).copy_(tensors[f"{key}.{name}"])
-                for key in ("exp_avg", "exp_avg_sq")
-            }  # laid out as the parameter is: the fused step walks over all of them side by side
-            step_device = parameter.device if parameter.device.type == "cuda" else "cpu"
-            self.optimizer.state[parameter] = {"step": tensors[f"step.{name}"].to(step_device), **moments}
-        self.step, self.seconds = int(words["step"]), float(words["seconds"])
-
-    def _identity(self) -> str:
+    def identity(self) -> str:
         """What must be equal for a state to be resumed: all but how the run is carried out."""
         carried_out = {
             "threads",
@@ -261,16 +169,15 @@ class Trainer:
         options = {k: v for k, v in to_plain(self.options).items() if k not in carried_out}
         return json.dumps({"config": to_plain(self.model.config), "options": options}, sort_keys=True)
 
-    def _average(self) -> None:
-        """Running mean of weights, with a shorter memory in the first steps."""
-        decay = min(self.options.average, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for name, value in self.model.state_dict().items():
-                self.mean[name].lerp_(value, 1 - decay)
-
     def _progress(self, losses: list[float]) -> TrainProgress:
         mean = sum(losses) / len(losses) if losses else math.nan
         return TrainProgress(self.step, self.share, mean, self.rate(), self.seconds)
+
+
+def error_by_progress(output: Tensor, sample: Sample, share: float) -> Tensor:
+    """Charbonnier's error, and the squared error in the last tenth."""
+    measure = squared_error if share >= SQUARED_TAIL else charbonnier
+    return measure(output, sample.target)
 
 
 def draw_scales(rng: np.random.Generator, scales: str) -> tuple[float, float]:
@@ -288,26 +195,6 @@ def draw_scales(rng: np.random.Generator, scales: str) -> tuple[float, float]:
         return both, both
     other = min(max(both * float(np.exp(rng.uniform(-0.5, 0.5))), 1.0), 8.0)
     return both, other
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _device(name: str) -> torch.device:
-    try:
-        return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise DeviceError(f"device {name}: {reason}", hint="choose cpu") from error
-
-
-def _dtype(precision: str, device: torch.device) -> torch.dtype:
-    if precision == "fp32":
-        return torch.float32
-    if precision == "bf16" or device.type == "cuda" or torch.cpu._is_avx512_bf16_supported():
-        return torch.bfloat16
-    return torch.float32
 
 
 def check_corpus(corpus: Corpus, options: TrainOptions) -> None:

@@ -1,0 +1,211 @@
+"""`vrinr fit`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from vrinr_cli.cli import parse
+from vrinr_cli.cli.progress import show_duration
+from vrinr_cli.cli.show import print_json, say, shown_errors
+from vrinr_cli.errors import OptionError, printable
+from vrinr_cli.training.clip_presets import preset as preset_of
+from vrinr_cli.training.fit_options import (
+    DEFAULT_MINUTES,
+    FitOptions,
+    FitPreset,
+    FitProgress,
+    FitReport,
+    FitRequest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEFAULTS = FitOptions(steps=1)
+USE, LEARN, PART, MACHINE = "What to make", "How to learn", "Which part", "Machine"
+
+
+def fit(
+    clip: Annotated[Path, typer.Argument(help="Video that will be enlarged.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Weights to write, .safetensors. Default: STEM.safetensors beside CLIP"),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="The same clip in HR. Default: learn from CLIP alone", rich_help_panel=USE),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="paper, best or small: the paper's network from nothing. Default: correct general weights",
+            rich_help_panel=USE,
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Most bytes of a correction. Default: 300K", rich_help_panel=USE)
+    ] = None,
+    weights: Annotated[
+        str, typer.Option(help="General weights to correct, by name or file.", rich_help_panel=USE)
+    ] = "general",
+    chart: Annotated[
+        Path | None,
+        typer.Option(help="Draw bytes against dB: .svg or .png; with --reference.", rich_help_panel=USE),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help=f"Length in minutes. Default: {DEFAULT_MINUTES:g}; with a preset its epochs", rich_help_panel=LEARN
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Length in steps.", rich_help_panel=LEARN)] = None,
+    epochs: Annotated[
+        float | None,
+        typer.Option(help="With a preset: length in passes over all pixels.", rich_help_panel=LEARN),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate. Default: that of the use", rich_help_panel=LEARN)
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Windows a step.", rich_help_panel=LEARN)] = DEFAULTS.batch,
+    window: Annotated[
+        int, typer.Option(help="Side of a window in LR pixels.", rich_help_panel=LEARN)
+    ] = DEFAULTS.window,
+    window_frames: Annotated[
+        int, typer.Option(help="Frames of a window.", rich_help_panel=LEARN)
+    ] = DEFAULTS.window_frames,
+    scale: Annotated[
+        float, typer.Option(help="Without a reference: by how much CLIP is shrunk.", rich_help_panel=LEARN)
+    ] = DEFAULTS.scale,
+    table_entries: Annotated[
+        str | None,
+        typer.Option(help="With a preset: rows of each table, as 4M,2M,2M,1M.", rich_help_panel=LEARN),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides every sample.", rich_help_panel=LEARN)] = DEFAULTS.seed,
+    crop: Annotated[
+        str | None,
+        typer.Option(help="With a preset: WIDTHxHEIGHT from the reference's middle.", rich_help_panel=PART),
+    ] = None,
+    first: Annotated[int, typer.Option(help="Number of the first frame.", rich_help_panel=PART)] = DEFAULTS.first,
+    frames: Annotated[int | None, typer.Option(help="At most so many frames.", rich_help_panel=PART)] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.", rich_help_panel=MACHINE)] = DEFAULTS.device,
+    precision: Annotated[str, typer.Option(help="auto fp32 bf16", rich_help_panel=MACHINE)] = DEFAULTS.precision,
+    threads: Annotated[
+        int, typer.Option(help="CPU threads. Default: one a core", rich_help_panel=MACHINE)
+    ] = DEFAULTS.threads,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="How often the state is written.", rich_help_panel=MACHINE)
+    ] = DEFAULTS.checkpoint_minutes,
+    yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace existing weights.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Progress and the report as JSON lines on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")] = False,
+) -> None:
+    """Fit weights to CLIP, for `upscale --weights`. The same line again continues a stopped fit.
+
+    Examples:
+      vrinr fit lr.mp4 --reference hr.mp4
+
+      vrinr fit lr.mp4 --reference hr.mp4 --preset paper
+
+      vrinr fit clip.mp4 --minutes 10
+    """
+    with shown_errors(as_json=json_, resume_hint="the same command goes on from the last state"):
+        if steps is None and minutes is None and epochs is None:
+            minutes, epochs = (None, preset_of(preset).epochs) if preset else (DEFAULT_MINUTES, None)
+        if epochs is not None and preset is None:
+            raise OptionError("--epochs without a preset", hint="give --minutes or --steps")
+        options = FitOptions(
+            steps=steps,
+            minutes=minutes,
+            epochs=epochs,
+            seed=seed,
+            rate=rate,
+            batch=batch,
+            window=window,
+            window_frames=window_frames,
+            scale=scale,
+            budget=parse.file_bytes(budget),
+            table_entries=parse.counts(table_entries),
+            crop=parse.width_height(crop),
+            first=first,
+            frames=frames,
+            device=device,
+            precision=precision,
+            threads=threads,
+            checkpoint_minutes=checkpoint_minutes,
+        )
+        from vrinr_cli.jobs.weights import find  # noqa: PLC0415
+        from vrinr_cli.training.fit import fit as run  # noqa: PLC0415 - torch and PyAV load here
+        from vrinr_cli.training.fit_chart import check_chart, draw_chart  # noqa: PLC0415
+
+        request = FitRequest(
+            clip=clip,
+            output=output if output is not None else clip.with_suffix(".safetensors"),
+            reference=reference,
+            preset=cast("FitPreset | None", preset),
+            weights=find(weights) if preset is None else None,
+            overwrite=yes,
+        )
+        if chart is not None:
+            if reference is None or preset is not None:
+                raise OptionError("a chart without a paired correction", hint="give --reference and no --preset")
+            check_chart(chart)
+        report = run(request, options, report=_shower(as_json=json_, quiet=quiet))
+        if chart is not None and report.points:
+            draw_chart(report.points, clip.name, chart)
+        _finish(report, as_json=json_, quiet=quiet)
+
+
+def _shower(*, as_json: bool, quiet: bool) -> "Callable[[FitProgress], None]":
+    """How progress is shown."""
+    from vrinr_cli.record import to_plain  # noqa: PLC0415
+
+    def show(progress: FitProgress) -> None:
+        if as_json:
+            print_json({"event": "progress", **to_plain(progress)})
+        elif not quiet:
+            say(
+                f"step {progress.step}  {100 * progress.share:.1f} %  {progress.psnr:.2f} dB while learning  "
+                f"rate {progress.rate:.1e}  {show_duration(progress.seconds)}"
+            )
+
+    return show
+
+
+def _finish(report: FitReport, *, as_json: bool, quiet: bool) -> None:
+    from vrinr_cli.record import to_plain  # noqa: PLC0415
+
+    if as_json:
+        print_json({"event": "done", **to_plain(report), "x265_psnr_y": report.x265_psnr_y})
+    elif not quiet:
+        for line in report_lines(report):
+            say(line)
+
+
+def report_lines(report: FitReport) -> list[str]:
+    """The report in words."""
+    before, after = report.before, report.after
+    held = "held-out " if report.use == "blind" else ""
+    lines = [f"note: {note}" for note in report.notes]
+    lines.append(
+        f"psnr_y {before.psnr_y:.2f} -> {after.psnr_y:.2f} dB ({report.gain_y:+.2f}), "
+        f"psnr_rgb {before.psnr_rgb:.2f} -> {after.psnr_rgb:.2f} dB, over {report.frames} {held}frames"
+    )
+    lines += _point_lines(report)
+    if report.output is not None:
+        took = f"{report.steps} steps in {show_duration(60 * report.minutes)}"
+        lines.append(f"{printable(str(report.output))}: {report.bytes / 1000:.1f} kB, {took}")
+    return lines
+
+
+def _point_lines(report: FitReport) -> list[str]:
+    """Bytes against dB, and whether it pays."""
+    if not report.points:
+        return []
+    lines = [f"{'to send':24}{'kB':>9}{'psnr_y':>9}"]
+    lines += [f"{p.name:24}{p.bytes / 1000:9.1f}{p.psnr_y:9.2f}" for p in report.points]
+    x265 = report.x265_psnr_y
+    if x265 is not None:
+        verdict = "the correction pays" if report.after.psnr_y > x265 else "x265 of the HR clip is the better way"
+        lines.append(f"for the same bytes x265 of the HR clip gives {x265:.2f} dB: {verdict}")
+    return lines

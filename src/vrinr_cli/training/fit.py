@@ -1,0 +1,358 @@
+"""A fit to one clip, from a request to a file of weights.
+
+Three uses: by a preset (the paper's network, `clip_fit`); paired (general weights corrected with the HR clip at hand);
+blind (general weights corrected on the clip shrunk against itself). The last two differ in their pictures alone.
+"""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vrinr_cli.engine.device import Compute, choose
+from vrinr_cli.errors import InputError, OptionError, TargetError
+from vrinr_cli.model import checkpoint, correction
+from vrinr_cli.model.correction_config import CorrectionConfig
+from vrinr_cli.model.header import FittedTo, read_header
+from vrinr_cli.model.network import VrInr
+from vrinr_cli.record import to_plain
+from vrinr_cli.training import fit_rates, footage
+from vrinr_cli.training.corpus import Pixels
+from vrinr_cli.training.fit_budget import steps_within
+from vrinr_cli.training.fit_lock import only_one
+from vrinr_cli.training.fit_options import (
+    DEFAULT_BUDGET,
+    FitOptions,
+    FitProgress,
+    FitReport,
+    FitRequest,
+    FitScore,
+    RatePoint,
+)
+from vrinr_cli.training.fit_samples import paired_windows, squared
+from vrinr_cli.training.footage import PICTURE_BYTES, Pair
+from vrinr_cli.training.interrupts import HeldInterrupts
+from vrinr_cli.training.loop import Loop, Loss, Sample, Sampler, Schedule, dtype_of
+from vrinr_cli.training.measure import score
+from vrinr_cli.video.info import SourceInfo
+from vrinr_cli.video.probe import probe
+
+PAIRED_RATE, BLIND_RATE = 2e-3, 2e-4
+"""Peak learning rates."""
+AVERAGE = 0.99
+"""Decay of the running mean of weights."""
+LEAST_GAIN = 0.02
+"""dB of psnr_y; below it the general weights stay as they are."""
+HELD_LENGTH, HELD_EVERY = 4, 4
+"""Blind fits hold out the last of every so many pieces, of so many frames each."""
+REPORT_STEPS = 20
+
+Report = Callable[[FitProgress], None]
+
+
+def fit(request: FitRequest, options: FitOptions, *, report: Report) -> FitReport:
+    """Fit weights to a clip and write them; a stopped fit of the same request goes on.
+
+    Args:
+        request: clip, reference, output.
+        options: how.
+        report: called from time to time.
+
+    Raises:
+        VrinrError: one of its kinds; the output is what it was before, the state of the fit is kept.
+    """
+    _check(request, options)
+    with only_one(request.output):
+        if request.preset is not None:
+            from vrinr_cli.training.clip_fit import fit_clip  # noqa: PLC0415 - the other uses do without it
+
+            return fit_clip(request, options, report=report)
+        return correct(request, options, report=report)
+
+
+def correct(request: FitRequest, options: FitOptions, *, report: Report) -> FitReport:
+    """Correct general weights for a clip, with its HR frames or blindly.
+
+    Raises:
+        VrinrError: one of its kinds.
+    """
+    if request.weights is None:
+        raise OptionError("no general weights to correct", hint="give --weights")
+    compute = choose(options.device, options.precision)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    material = gather(request, options)
+    general = checkpoint.load(request.weights)
+    base = read_header(request.weights).digest
+    run = CorrectionRun(checkpoint.load(request.weights), material, options, base=base, output=request.output)
+    run.learn(report)
+    result = _best(run, general, material, compute, options.budget or DEFAULT_BUDGET)
+    theirs = _x265(material, request.output.parent)
+    stream = fit_rates.stream_bytes(material.clip, material.run) if material.run and theirs else 0
+    config = CorrectionConfig(network=general.config, base=base)
+    correction.save(request.output, result.levels, result.steps, config, card=run.card(result), fitted=material.fitted)
+    size = request.output.stat().st_size
+    ours = fit_rates.our_points(stream, size, result.before, result.after) if theirs else ()
+    run.state_path.unlink(missing_ok=True)
+    return FitReport(
+        output=request.output,
+        use=material.fitted.protocol,
+        before=result.before,
+        after=result.after,
+        frames=material.judged.frames,
+        steps=run.step,
+        minutes=run.seconds / 60,
+        bytes=size,
+        raw_bytes=footage.raw_bytes(material.judged.high),
+        points=(*ours, *theirs),
+        notes=(*material.notes, *result.notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The pictures of a fit."""
+
+    clip: SourceInfo
+    reference: SourceInfo | None
+    learned: Pair
+    """What it learns from."""
+    judged: Pair
+    """What it is measured on; for a blind fit frames that it did not learn from."""
+    run: range | None
+    """Frames of the clip, where all that are used are held in memory."""
+    fitted: FittedTo
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What came out, before it is a file."""
+
+    levels: dict[str, Tensor]
+    steps: dict[str, float]
+    before: FitScore
+    after: FitScore
+    notes: tuple[str, ...]
+
+
+def gather(request: FitRequest, options: FitOptions) -> Material:
+    """Read what a fit needs of its clips.
+
+    Raises:
+        InputError: a clip that cannot be read, or two that are not the same clip.
+    """
+    clip = probe(request.clip)
+    reference = probe(request.reference) if request.reference else None
+    notes = footage.check_pair(clip, reference) if reference else ()
+    first, stop = footage.used_frames(clip, options.first, options.frames)
+    sizes = [clip.size, *([reference.size] if reference else [])]
+    most = max(PICTURE_BYTES // sum(3 * height * width for height, width in sizes), 1)
+    runs = footage.choose_runs(first, stop, most)
+    taken = sum(len(run) for run in runs)
+    if taken < stop - first:
+        notes = (
+            *notes,
+            f"{taken} of {stop - first} frames are used, in {len(runs)} parts: more would not fit in memory",
+        )
+    if taken < stop - first and reference:
+        notes = (*notes, "bytes against dB are left out, as not all frames are used")
+    low = footage.read_runs(clip, runs)
+    learned, judged, scale = (
+        _paired(low, footage.read_runs(reference, runs)) if reference else _blind(low, options.scale)
+    )
+    fitted = FittedTo(
+        name=clip.path.name,
+        digest=clip.digest,
+        reference=reference.digest if reference else "",
+        scale=scale,
+        first=first,
+    )
+    return Material(clip, reference, learned, judged, runs[0] if taken == stop - first else None, fitted, notes)
+
+
+def _paired(low: tuple[Pixels, ...], high: tuple[Pixels, ...]) -> tuple[Pair, Pair, float]:
+    pair = Pair(low, high)
+    return pair, pair, pair.high_size[0] / pair.low_size[0]
+
+
+def _blind(runs: tuple[Pixels, ...], scale: float) -> tuple[Pair, Pair, float]:
+    """The clip against itself made smaller; every so many frames are held out."""
+    kept, held = footage.split_runs(runs, length=HELD_LENGTH, every=HELD_EVERY)
+    if not kept:
+        raise InputError(
+            f"{sum(len(run) for run in runs)} frames are too few to learn from and to check",
+            hint=f"give a clip of more than {HELD_LENGTH} frames",
+        )
+    learned, judged = (Pair(footage.shrunk(part, scale), tuple(part)) for part in (kept, held))
+    return learned, judged, scale
+
+
+class CorrectionRun(Loop):
+    """The steps of a correction."""
+
+    def __init__(
+        self,
+        model: VrInr,
+        material: Material,
+        options: FitOptions,
+        *,
+        base: str,
+        output: Path,
+        sampler: Sampler | None = None,
+        loss: Loss = squared,
+    ) -> None:
+        """Take general weights and pictures.
+
+        Args:
+            model: the general network; changed in place.
+            material: the pictures.
+            options: how.
+            base: sha256 of the general weights.
+            output: the file that will be made.
+            sampler: None draws windows of the material's pairs.
+            loss: what is made small.
+        """
+        self.options, self.material, self.base = options, material, base
+        self.general = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self.errors: list[float] = []
+        is_blind = material.reference is None
+        schedule = Schedule(
+            steps=options.steps,
+            minutes=options.minutes,
+            seed=options.seed,
+            rate=options.rate or (BLIND_RATE if is_blind else PAIRED_RATE),
+            average=AVERAGE,
+            checkpoint_minutes=options.checkpoint_minutes,
+        )
+        device = torch.device(options.device)
+        self.measure = loss
+        super().__init__(
+            model,
+            schedule,
+            sampler=sampler
+            or paired_windows(
+                material.learned,
+                batch=options.batch,
+                frames=options.window_frames,
+                side=options.window,
+                support=model.base.support,
+                device=device,
+            ),
+            loss=self._watched,
+            output=output,
+            device=device,
+            dtype=dtype_of(options.precision, device),
+        )
+
+    def learn(self, report: Report) -> None:
+        """Step to the end, from the state of a stopped fit if there is one.
+
+        Raises:
+            WeightsError: the state belongs to another fit.
+            EngineError: the loss is no longer finite.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; the state holds the last step.
+        """
+        self.resume()
+        losses: list[float] = []
+        with HeldInterrupts() as interrupts:
+            for loss in self.losses():
+                losses.append(loss)
+                if self.step % REPORT_STEPS == 0:
+                    report(self._progress(losses))
+                    losses.clear()
+                    self.errors.clear()
+                if interrupts.is_asked:
+                    self.save_state()
+                    interrupts.check()
+
+    def change(self) -> dict[str, Tensor]:
+        """What was learned: the running mean of weights less the general ones."""
+        return {name: self.mean[name].float().cpu() - value.cpu() for name, value in self.general.items()}
+
+    def sensitivity(self) -> dict[str, float]:
+        """Root mean square of the loss's gradient in each tensor, over the last steps, as Adam has it."""
+        moments = {name: self.optimizer.state[weight]["exp_avg_sq"] for name, weight in self.model.named_parameters()}
+        return {name: math.sqrt(float(moment.mean())) for name, moment in moments.items()}
+
+    def card(self, result: Correction) -> dict[str, str]:
+        """What the file says of its making. No times, so that equal fits give equal files."""
+        return {
+            "steps": str(self.step),
+            "device": self.device.type,
+            "precision": str(self.dtype).removeprefix("torch."),
+            "options": json.dumps(self._decisive()),
+            "gain": f"{result.after.psnr_y - result.before.psnr_y:+.2f} dB psnr_y over {self.material.judged.frames} "
+            f"frames at x{self.material.fitted.scale:g}",
+        }
+
+    def identity(self) -> str:
+        """What must be equal for a state to be resumed: all but how the fit is carried out."""
+        parts = {"base": self.base, "fitted": to_plain(self.material.fitted), "options": self._decisive()}
+        return json.dumps(parts, sort_keys=True)
+
+    def _decisive(self) -> dict[str, object]:
+        carried_out = {"steps", "minutes", "threads", "checkpoint_minutes", "device", "precision", "budget"}
+        return {name: value for name, value in to_plain(self.options).items() if name not in carried_out}
+
+    def _watched(self, output: Tensor, sample: Sample, share: float) -> Tensor:
+        self.errors.append(float((output.detach() - sample.target).square().mean()))
+        return self.measure(output, sample, share)
+
+    def _progress(self, losses: list[float]) -> FitProgress:
+        error = sum(self.errors) / len(self.errors)
+        return FitProgress(
+            step=self.step,
+            share=self.share,
+            loss=sum(losses) / len(losses),
+            psnr=-10 * math.log10(max(error, 1e-10)),
+            rate=self.rate(),
+            seconds=self.seconds,
+        )
+
+
+def _best(run: CorrectionRun, general: VrInr, material: Material, compute: Compute, budget: int) -> Correction:
+    """What was learned, rounded into the budget; or no change at all where that is not better."""
+    change = run.change()
+    steps = steps_within(change, budget, sensitivity=run.sensitivity())
+    levels = correction.quantize(change, steps)
+    before = score(general, material.judged, compute)
+    after = score(correction.corrected(general, levels, steps), material.judged, compute)
+    gain = after.psnr_y - before.psnr_y
+    if gain >= LEAST_GAIN:
+        return Correction(levels, steps, before, after, ())
+    none = {name: torch.zeros_like(value) for name, value in levels.items()}
+    note = f"no gain ({gain:+.2f} dB): the general weights stay, and the file changes nothing"
+    return Correction(none, steps, before, before, (note,))
+
+
+def _x265(material: Material, folder: Path) -> tuple[RatePoint, ...]:
+    """The other way to deliver the clip, for a paired fit whose frames are all in memory."""
+    if material.reference is None or material.run is None:
+        return ()
+    return fit_rates.x265_points(material.reference, material.run, material.judged.high[0], folder=folder)
+
+
+def _check(request: FitRequest, options: FitOptions) -> None:
+    """Refuse what cannot be done before anything is read."""
+    output = request.output
+    if output.suffix != ".safetensors":
+        raise OptionError(f"{output.name}: not a .safetensors file", hint="name the output so")
+    if not output.parent.is_dir():
+        raise TargetError(f"{output.parent}: no such folder", hint="make it first")
+    if output.exists() and not request.overwrite:
+        raise TargetError(f"{output}: exists already", hint="use -y to replace it")
+    if not os.access(output.parent, os.W_OK):
+        raise TargetError(f"{output.parent}: cannot be written", hint="choose another output")
+    for path in (request.clip, *([request.reference] if request.reference else [])):
+        if not path.is_file():
+            raise OptionError(f"{path}: no such file", hint="check the name")
+    if request.preset is None and (options.crop is not None or options.table_entries is not None):
+        raise OptionError("a crop or table entries without a preset", hint="give --preset paper, or leave them out")
+    if request.preset is not None and options.budget is not None:
+        raise OptionError("a budget with a preset", hint="leave one of them out")

@@ -1,0 +1,56 @@
+"""Bytes against dB as a picture, by matplotlib, which only this and the benchmark need."""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from vrinr_cli.errors import OptionError, TargetError
+from vrinr_cli.training.fit_options import RatePoint
+
+ENDINGS = (".svg", ".png")
+
+
+def check_chart(path: Path) -> None:
+    """Refuse a chart that cannot be drawn, before the work.
+
+    Raises:
+        OptionError: another kind of file, or matplotlib is not installed.
+        TargetError: no folder to put it in.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        raise OptionError(f"{path.name}: charts are {' or '.join(ENDINGS)}", hint="name the chart so")
+    if not path.parent.is_dir():
+        raise TargetError(f"{path.parent}: no such folder", hint="make it first")
+    _matplotlib("matplotlib")
+
+
+def draw_chart(points: Sequence[RatePoint], title: str, path: Path) -> None:
+    """Draw ways to deliver a clip: bytes to the right, dB upwards.
+
+    Args:
+        points: of `FitReport`.
+        title: over the chart.
+        path: .svg or .png; replaced where it exists.
+    """
+    figure = _matplotlib("matplotlib.figure").Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    ours = [p for p in points if not p.name.startswith("x265")]
+    theirs = sorted((p for p in points if p.name.startswith("x265")), key=lambda p: p.bytes)
+    for line, style, name in ((theirs, "o--", "x265 of the HR clip"), (ours, "s-", "LR, enlarged")):
+        axes.plot([p.bytes / 1000 for p in line], [p.psnr_y for p in line], style, label=name)
+    for point in ours:
+        axes.annotate(point.name, (point.bytes / 1000, point.psnr_y), xytext=(6, -12), textcoords="offset points")
+    axes.set(title=title, xlabel="kB in all", ylabel="psnr_y, dB")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+    figure.savefig(path)
+
+
+def _matplotlib(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            f"a chart needs {error.name}, which is not installed", hint="run: pip install 'vrinr[benchmark]'"
+        ) from error

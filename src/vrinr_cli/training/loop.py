@@ -1,0 +1,253 @@
+"""The loop that all learning shares: steps, schedule, running mean of weights, state, resume.
+
+What a step learns from and by which measure are two functions: the sampler draws a `Sample`, the loss judges the
+network's output on it. Every step draws from a generator seeded by (seed, step), so a run that was stopped and
+resumed goes on with the very samples, weights and moments that an unbroken one has: on the CPU the result is the
+same bit for bit when the length is given in steps.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from vrinr_cli.errors import DeviceError, EngineError, WeightsError
+from vrinr_cli.model import checkpoint
+from vrinr_cli.model.network import VrInr
+from vrinr_cli.training.windows import Window, restore_windows
+
+WARM_UP = 0.03
+"""Share of the run in which the learning rate rises."""
+CLIP_NORM = 1.0
+LAST_RATE = 5e-4
+"""Learning rate at the end, as a share of the peak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one step learns from."""
+
+    source: Tensor
+    """What the network reads, (B, T, 3, h, w) in [0, 1]."""
+    target: Tensor
+    """What its output is compared with, (B, T, 3, H, W) in [0, 1]."""
+    windows: tuple[Window, ...] = ()
+    """Where each of the B clips lies in a larger picture; empty where each is a whole picture."""
+
+
+Sampler = Callable[[np.random.Generator], Sample]
+Loss = Callable[[Tensor, Sample, float], Tensor]
+"""Of the network's output (B, T, 3, H, W), the sample, and the progress 0 to 1; gives one number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How long a run is and how fast it learns."""
+
+    steps: int | None
+    """Exactly one of steps and minutes is given."""
+    minutes: float | None
+    seed: int
+    rate: float
+    """Peak learning rate."""
+    average: float
+    """Decay of the running mean of weights."""
+    checkpoint_minutes: float
+    """How often the state is written."""
+
+
+class Loop:
+    """One run of optimizer steps on one network."""
+
+    def __init__(
+        self,
+        model: VrInr,
+        schedule: Schedule,
+        *,
+        sampler: Sampler,
+        loss: Loss,
+        output: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        """Take a network and what it learns from.
+
+        Args:
+            model: where it begins; changed in place.
+            schedule: length, rate, seed.
+            sampler: gives the sample of a step.
+            loss: judges the output on it.
+            output: the file that will be made; the state stands beside it.
+            device: where to compute.
+            dtype: of the products; float32 or bfloat16.
+        """
+        self.schedule, self.output = schedule, output
+        self.sampler, self.loss = sampler, loss
+        self.device, self.dtype = device, dtype
+        model.requires_grad_(True)
+        self.model = model.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.mean = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=schedule.rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
+        )
+        self.step = 0
+        self.seconds = 0.0
+
+    @property
+    def state_path(self) -> Path:
+        """Where the run can be resumed from."""
+        return self.output.with_name(f".{self.output.name}.state")
+
+    @property
+    def share(self) -> float:
+        """Progress, 0 to 1."""
+        if self.schedule.steps is not None:
+            return min(self.step / self.schedule.steps, 1.0)
+        return min(self.seconds / (60 * (self.schedule.minutes or 1)), 1.0)
+
+    def identity(self) -> str:
+        """What must be equal for a state to be resumed."""
+        raise NotImplementedError
+
+    def resume(self) -> None:
+        """Go on from the state, if there is one.
+
+        Raises:
+            WeightsError: it is damaged or belongs to another run.
+        """
+        if self.state_path.exists():
+            self.load_state()
+
+    def losses(self) -> Iterator[float]:
+        """Step to the end, giving each step's loss; writes the state from time to time and at the end.
+
+        Raises:
+            EngineError: the loss is no longer finite; the last state is kept.
+        """
+        resumed, started = self.seconds, time.monotonic()
+        saved = self.seconds
+        while self.share < 1:
+            loss = self.train_step()
+            self.seconds = resumed + time.monotonic() - started
+            if not math.isfinite(loss):
+                raise EngineError(f"the loss is {loss} at step {self.step}", hint="resume with a lower --rate")
+            yield loss
+            if self.seconds - saved > 60 * self.schedule.checkpoint_minutes:
+                self.save_state()
+                saved = self.seconds
+        self.save_state()
+
+    def train_step(self) -> float:
+        """One optimizer step; gives its loss."""
+        sample = self.sampler(np.random.default_rng([self.schedule.seed, self.step]))
+        rate = self.rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32):
+            output = self.restored(sample)
+        loss = self.loss(output.float(), sample, self.share)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+        self.optimizer.step()
+        self.step += 1
+        self._average()
+        return float(loss.detach())
+
+    def restored(self, sample: Sample) -> Tensor:
+        """The network's output on a sample, (B, T, 3, H, W)."""
+        if sample.windows:
+            return restore_windows(self.model, sample.source, sample.windows)
+        output: Tensor = self.model(sample.source, tuple(sample.target.shape[-2:]))
+        return output
+
+    def rate(self) -> float:
+        """Learning rate now: a short rise, then half a cosine."""
+        share = self.share
+        if share < WARM_UP:
+            return self.schedule.rate * max(share / WARM_UP, 1e-3)
+        cosine = (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))) / 2
+        return self.schedule.rate * (LAST_RATE + (1 - LAST_RATE) * cosine)
+
+    def averaged(self) -> VrInr:
+        """The network with the running mean of weights, on the CPU."""
+        model = VrInr(self.model.config)
+        model.load_state_dict({name: value.float().cpu() for name, value in self.mean.items()})
+        return model.eval().requires_grad_(False)
+
+    def save_state(self) -> None:
+        """Write everything that a resume needs, whole or not at all."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"mean.{k}": v for k, v in self.mean.items()}
+        for name, parameter in self.model.named_parameters():
+            for key, value in self.optimizer.state[parameter].items():
+                tensors[f"{key}.{name}"] = value
+        words = {"run": self.identity(), "step": str(self.step), "seconds": repr(self.seconds)}
+        plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+        checkpoint.write_whole(self.state_path, safetensors.torch.save(plain, metadata=words))
+
+    def load_state(self) -> None:
+        """Go on where a stopped run was.
+
+        Raises:
+            WeightsError: the state is damaged or was written by a run with other options.
+        """
+        hint = f"delete {self.state_path.name} to begin anew"
+        try:
+            with safe_open(self.state_path, framework="pt") as file:
+                words = file.metadata() or {}
+            tensors = safetensors.torch.load_file(self.state_path)
+        except (SafetensorError, OSError) as error:
+            raise WeightsError(f"{self.state_path.name}: damaged ({error})", hint=hint) from error
+        if words.get("run") != self.identity():
+            raise WeightsError(f"{self.state_path.name}: the state of another run", hint=hint)
+        self.model.load_state_dict(_below(tensors, "model."))
+        self.mean = {k: v.to(self.device) for k, v in _below(tensors, "mean.").items()}
+        for name, parameter in self.model.named_parameters():
+            moments = {
+                key: torch.empty_like(parameter, requires_grad=False).copy_(tensors[f"{key}.{name}"])
+                for key in ("exp_avg", "exp_avg_sq")
+            }  # laid out as the parameter is: the fused step walks over all of them side by side
+            step_device = parameter.device if parameter.device.type == "cuda" else "cpu"
+            self.optimizer.state[parameter] = {"step": tensors[f"step.{name}"].to(step_device), **moments}
+        self.step, self.seconds = int(words["step"]), float(words["seconds"])
+
+    def _average(self) -> None:
+        """Running mean of weights, with a shorter memory in the first steps."""
+        decay = min(self.schedule.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                self.mean[name].lerp_(value, 1 - decay)
+
+
+def device_of(name: str) -> torch.device:
+    """The device of this name, tried out.
+
+    Raises:
+        DeviceError: it is not to be had here.
+    """
+    try:
+        return torch.zeros(1, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise DeviceError(f"device {name}: {reason}", hint="choose cpu") from error
+
+
+def dtype_of(precision: str, device: torch.device) -> torch.dtype:
+    """What a device multiplies in: "fp32", "bf16", or "auto", which is bf16 where it is native."""
+    if precision == "fp32":
+        return torch.float32
+    if precision == "bf16" or device.type == "cuda" or torch.cpu._is_avx512_bf16_supported():
+        return torch.bfloat16
+    return torch.float32
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,385 @@
+"""Fits: what is learned is kept, stops and goes on, fits its budget, and changes nothing where nothing is gained."""
+
+import fcntl
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from media import clips
+from networks import TINY, seeded
+from vrinr_cli.engine.device import choose
+from vrinr_cli.errors import InputError, JobError, OptionError, TargetError, VrinrError, WeightsError
+from vrinr_cli.frame import Plane
+from vrinr_cli.model import checkpoint, correction
+from vrinr_cli.model.header import read_header
+from vrinr_cli.training import fit as fit_module
+from vrinr_cli.training import fit_rates
+from vrinr_cli.training.fit import fit
+from vrinr_cli.training.fit_budget import steps_within
+from vrinr_cli.training.fit_options import (
+    CORRECTED,
+    FitOptions,
+    FitProgress,
+    FitReport,
+    FitRequest,
+    FitScore,
+    RatePoint,
+)
+from vrinr_cli.training.fit_rates import stream_bytes, x265_point
+from vrinr_cli.training.fit_samples import paired_windows, squared
+from vrinr_cli.training.footage import Pair, read_runs
+from vrinr_cli.training.measure import psnr_rgb, score
+from vrinr_cli.video.probe import probe
+
+OPTIONS = FitOptions(
+    steps=22, window=16, window_frames=3, batch=1, precision="fp32", threads=1, rate=1e-2, checkpoint_minutes=0.0
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One x265 file instead of five."""
+    monkeypatch.setattr(fit_rates, "x265_points", partial(fit_rates.x265_points, crfs=(30.0,)))
+
+
+def ignore(_: FitProgress) -> None:
+    return
+
+
+def request(folder: Path, **more: Any) -> FitRequest:
+    """A tiny clip in two sizes, x2 and x2.5, and small general weights."""
+    low = clips.from_planes(folder / "lr.mkv", shown((32, 40)), clips.Spec(size=(32, 40), frames=12, **LOSSLESS))
+    high = clips.from_planes(folder / "hr.mkv", shown((64, 100)), clips.Spec(size=(64, 100), frames=12, **LOSSLESS))
+    weights = folder / "base.safetensors"
+    checkpoint.save(weights, seeded(dtype=torch.float32, strength=0.05), card={})
+    values: dict[str, Any] = {"clip": low, "reference": high, "output": folder / "w.safetensors", "weights": weights}
+    return FitRequest(**(values | more))
+
+
+LOSSLESS: dict[str, Any] = {"codec": "ffv1", "pix_fmt": "yuv444p"}
+
+
+def shown(size: tuple[int, int]) -> Iterator[tuple[Plane, ...]]:
+    """Hard edges between flat colors in slow motion, the same at every size."""
+    y, x = ((index + 0.5) / side for index, side in zip(np.indices(size), size, strict=True))
+    for number in range(12):
+        place = 3 * x + 2 * y + number / 20
+        edges = [np.floor(place * (1 + c)) % 2 for c in range(3)]
+        yield tuple(
+            (low + span * edge).astype(np.uint8)
+            for low, span, edge in zip((60, 110, 120), (110, 30, 20), edges, strict=True)
+        )
+
+
+class StoppedError(Exception):
+    """What a user's ^C is here."""
+
+
+def stop_at(step: int) -> Callable[[FitProgress], None]:
+    def report(progress: FitProgress) -> None:
+        if progress.step == step:
+            raise StoppedError
+
+    return report
+
+
+@pytest.mark.usefixtures("few_points")
+def test_a_paired_fit_gains_and_its_file_is_what_was_measured(tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    assert asked.weights is not None
+    before = set(tmp_path.iterdir())
+    report = fit(asked, replace(OPTIONS, steps=40), report=ignore)
+    assert set(tmp_path.iterdir()) - before == {asked.output}  # no state, no lock, no x265
+    assert report.gain_y > 0.3
+    assert (report.use, report.frames, report.steps, report.output) == ("paired", 12, 40, asked.output)
+    assert report.bytes == asked.output.stat().st_size < 300_000
+    header = read_header(asked.output)
+    assert header.fitted is not None
+    assert header.fitted.digest == probe(asked.clip).digest
+    assert header.fitted.reference == probe(asked.reference or asked.clip).digest
+    assert (header.protocol, header.fitted.scale, header.fitted.first) == ("paired", 2.0, 0)
+    model = correction.load(asked.output, asked.weights)
+    assert score(model, pair_of(asked), choose("cpu", "fp32")) == report.after
+
+
+def pair_of(asked: FitRequest) -> Pair:
+    low, high = (read_runs(probe(path), [range(12)]) for path in (asked.clip, asked.reference or asked.clip))
+    return Pair(low, high)
+
+
+@pytest.mark.usefixtures("few_points")
+def test_stopped_and_resumed_gives_the_very_file(tmp_path: Path) -> None:
+    unbroken = request(tmp_path)
+    broken = replace(unbroken, output=tmp_path / "b.safetensors")
+    fit(unbroken, OPTIONS, report=ignore)
+    with pytest.raises(StoppedError):
+        fit(broken, OPTIONS, report=stop_at(20))
+    assert not broken.output.exists()
+    state = tmp_path / ".b.safetensors.state"
+    assert state.exists()
+    steps: list[int] = []
+    fit(broken, OPTIONS, report=lambda progress: steps.append(progress.step))
+    assert steps == [20]  # the step whose report was stopped is done again, and none before it
+    assert not state.exists()
+    assert broken.output.read_bytes() == unbroken.output.read_bytes()
+
+
+def test_a_signal_keeps_the_very_step(tmp_path: Path) -> None:
+    asked = request(tmp_path, reference=None)
+    steps: list[int] = []
+
+    def interrupt(progress: FitProgress) -> None:
+        steps.append(progress.step)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    rarely = replace(OPTIONS, checkpoint_minutes=60.0)
+    with pytest.raises(KeyboardInterrupt):
+        fit(asked, rarely, report=interrupt)
+    fit(asked, rarely, report=lambda progress: steps.append(-progress.step))
+    assert steps == [20]  # not done again
+    assert asked.output.exists()
+
+
+def test_the_state_of_another_fit_is_refused(tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    with pytest.raises(StoppedError):
+        fit(asked, OPTIONS, report=stop_at(20))
+    with pytest.raises(WeightsError, match="the state of another run"):
+        fit(asked, replace(OPTIONS, seed=1), report=ignore)
+    with pytest.raises(WeightsError, match="the state of another run"):
+        fit(replace(asked, reference=None), OPTIONS, report=ignore)
+
+
+def test_a_blind_fit_is_measured_on_frames_that_it_never_saw(tmp_path: Path) -> None:
+    asked = request(tmp_path, reference=None)
+    material = fit_module.gather(asked, OPTIONS)
+    learned, judged = (
+        {frame.tobytes() for run in pair.high for frame in run} for pair in (material.learned, material.judged)
+    )
+    assert (len(learned), len(judged)) == (8, 4)
+    assert not learned & judged
+    assert material.judged.low_size == (16, 20)
+    report = fit(asked, OPTIONS, report=ignore)
+    header = read_header(asked.output)
+    assert (report.use, report.frames, report.points, header.protocol) == ("blind", 4, (), "blind")
+    assert header.fitted is not None
+    assert header.fitted.reference == ""
+
+
+def test_where_nothing_is_gained_the_file_changes_nothing(tmp_path: Path) -> None:
+    asked = request(tmp_path, reference=None)
+    assert asked.weights is not None
+    report = fit(asked, replace(OPTIONS, steps=1, rate=1e-6), report=ignore)
+    assert report.before == report.after
+    assert report.notes == ("no gain (+0.00 dB): the general weights stay, and the file changes nothing",)
+    corrected = correction.load(asked.output, asked.weights).state_dict()
+    for name, tensor in checkpoint.load(asked.weights).state_dict().items():
+        assert torch.equal(corrected[name], tensor), name
+
+
+def test_of_a_clip_that_memory_does_not_hold_runs_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_module, "PICTURE_BYTES", 8 * 3 * (32 * 40 + 64 * 100))
+    asked = request(tmp_path)
+    report = fit(asked, replace(OPTIONS, steps=1), report=ignore)
+    assert (report.frames, report.points) == (8, ())
+    assert report.notes[:2] == (
+        "8 of 12 frames are used, in 1 parts: more would not fit in memory",
+        "bytes against dB are left out, as not all frames are used",
+    )
+
+
+def test_a_clip_too_short_to_hold_frames_out_is_refused(tmp_path: Path) -> None:
+    asked = request(tmp_path, reference=None)
+    with pytest.raises(InputError, match="4 frames are too few to learn from and to check"):
+        fit(asked, replace(OPTIONS, frames=4), report=ignore)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "kind", "words"),
+    [
+        ({"output": "w.pt"}, {}, OptionError, "not a .safetensors file"),
+        ({"output": "none/w.safetensors"}, {}, TargetError, "no such folder"),
+        ({"output": "base.safetensors"}, {}, TargetError, "exists already"),
+        ({"clip": "none.mp4"}, {}, OptionError, "no such file"),
+        ({"reference": "lr.mkv"}, {}, InputError, "not larger than"),
+        ({}, {"crop": (8, 8)}, OptionError, "without a preset"),
+        ({"preset": "paper"}, {"budget": 5000}, OptionError, "a budget with a preset"),
+        ({}, {"first": 12}, OptionError, "first frame 12 of lr.mkv"),
+        ({}, {"budget": 6150}, OptionError, "a budget of 6150 bytes holds no correction"),
+        ({}, {"device": "xyz"}, OptionError, "device 'xyz'"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    tmp_path: Path, changes: dict[str, str], options: dict[str, Any], kind: type[VrinrError], words: str
+) -> None:
+    asked = request(tmp_path)
+    paths = {name: value if name == "preset" else tmp_path / value for name, value in changes.items()}
+    with pytest.raises(kind) as caught:
+        fit(replace(asked, **paths), replace(OPTIONS, steps=1, **options), report=ignore)  # type: ignore[arg-type]
+    assert words in str(caught.value)
+    assert not asked.output.exists()
+
+
+def test_two_fits_for_one_output_do_not_meet(tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    held = os.open(tmp_path / ".w.safetensors.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with pytest.raises(JobError, match=r"w\.safetensors: another vrinr is making it"):
+        fit(asked, OPTIONS, report=ignore)
+    os.close(held)
+    fit(replace(asked, reference=None), replace(OPTIONS, steps=1), report=ignore)
+    assert not (tmp_path / ".w.safetensors.lock").exists()
+
+
+@pytest.mark.parametrize("budget", [8_000, 9_000, 20_000])
+def test_the_steps_are_the_finest_that_the_budget_takes(budget: int) -> None:
+    numbers = torch.Generator().manual_seed(0)
+    change = {"a": torch.randn(12_000, generator=numbers), "b": 0.01 * torch.randn(2_000, generator=numbers)}
+    steps = steps_within(change, budget)
+    size = len(correction.pack(correction.quantize(change, steps)))
+    finer = {name: step / 1.05 for name, step in steps.items()}
+    assert 0 < size <= budget - 6144
+    if budget < 20_000:
+        assert len(correction.pack(correction.quantize(change, finer))) > budget - 6144
+
+
+def test_what_the_loss_feels_more_is_rounded_finer() -> None:
+    numbers = torch.Generator().manual_seed(0)
+    change = {name: torch.randn(5000, generator=numbers) for name in ("a", "b", "c")}
+    steps = steps_within(change, 11_000, sensitivity={"a": 4.0, "b": 1.0, "c": 0.0})
+    assert steps["b"] / steps["a"] == pytest.approx(2)
+    assert steps["c"] > steps["b"]
+    assert len(correction.pack(correction.quantize(change, steps))) <= 11_000 - 6144
+
+
+def test_no_change_needs_no_room() -> None:
+    steps = steps_within({"a": torch.zeros(5000)}, 7000)
+    assert steps["a"] > 0
+
+
+@pytest.mark.parametrize("low_size", [(16, 20), (24, 33)])
+def test_samples_are_the_same_place_and_time_in_both_sizes(low_size: tuple[int, int]) -> None:
+    """Frames of one color and a ramp of it along each axis: a sample that is off would not match."""
+    high_size = (64, 100)
+    runs = [np.stack([ramp(size, n) for n in range(7)]) for size in (low_size, high_size)]
+    pair = Pair((runs[0],), (runs[1],))
+    draw = paired_windows(pair, batch=2, frames=3, side=12, support=2, device=torch.device("cpu"))
+    for seed in range(20):
+        sample = draw(np.random.default_rng(seed))
+        assert sample.source.shape == (2, 3, 3, 12, 12)
+        assert sample.target.shape[:3] == (2, 3, 3)
+        for number in range(2):
+            source, target = sample.source[number], sample.target[number]
+            assert torch.equal(source[:, 2, 0, 0], target[:, 2, 0, 0])  # the frame's number is its blue
+            middle = [float(p[0, c].mean()) for p in (source, target) for c in (0, 1)]
+            assert middle[:2] == pytest.approx(middle[2:], abs=0.12)
+    assert float(squared(sample.target + 0.5, sample, 0.0)) == pytest.approx(0.25)
+
+
+def ramp(size: tuple[int, int], number: int) -> np.ndarray:
+    height, width = size
+    y, x = np.indices(size)
+    planes = [255 * (y + 0.5) / height, 255 * (x + 0.5) / width, np.full(size, 30.0 * number)]
+    return np.stack(planes, axis=-1).astype(np.uint8)
+
+
+def test_windows_as_large_as_a_small_picture() -> None:
+    pair = Pair((np.zeros((2, 9, 10, 3), np.uint8),), (np.zeros((2, 20, 30, 3), np.uint8),))
+    sample = paired_windows(pair, batch=1, frames=8, side=48, support=2, device=torch.device("cpu"))(
+        np.random.default_rng(0)
+    )
+    assert (sample.source.shape, sample.target.shape) == ((1, 2, 3, 9, 10), (1, 2, 3, 20, 30))
+    tiny = Pair((np.zeros((2, 7, 10, 3), np.uint8),), pair.high)
+    with pytest.raises(InputError, match="10x7 is too small to learn from"):
+        paired_windows(tiny, batch=1, frames=8, side=48, support=2, device=torch.device("cpu"))
+
+
+def test_psnr_is_that_of_the_formula() -> None:
+    black = np.zeros((8, 8, 3), np.uint8)
+    assert psnr_rgb(black, black + 5) == pytest.approx(20 * np.log10(255 / 5))
+
+
+def test_equal_pictures_score_the_base(tmp_path: Path) -> None:
+    pair = pair_of(request(tmp_path))
+    plain = score(None, pair, choose("cpu", "fp32"))
+    untrained = score(checkpoint.initial(TINY, 0), pair, choose("cpu", "fp32"))
+    assert plain == untrained
+    assert 5 < plain.psnr_y < 50
+
+
+def test_a_part_of_a_stream_weighs_less_than_all(tmp_path: Path) -> None:
+    info = probe(clips.plain(tmp_path / "a.mp4", frames=24))
+    whole = stream_bytes(info, range(24))
+    parts = [stream_bytes(info, run) for run in (range(7), range(7, 24))]
+    assert sum(parts) == whole
+    assert min(parts) > 0
+    assert whole < info.bytes
+
+
+def test_x265_points_fall_with_crf(tmp_path: Path) -> None:
+    info = probe(clips.plain(tmp_path / "a.mp4", frames=6))
+    (high,) = read_runs(info, [range(6)])
+    fine, coarse = (x265_point(info, range(6), high, crf, tmp_path) for crf in (16.0, 40.0))
+    assert fine.bytes > coarse.bytes > 0
+    assert fine.psnr_y > coarse.psnr_y + 3
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_x265_is_read_between_its_points() -> None:
+    names = [(CORRECTED, 2000, 33.0), ("x265 crf 30", 4000, 40.0), ("x265 crf 40", 1000, 30.0)]
+    points = tuple(RatePoint(name=name, bytes=size, psnr_y=psnr) for name, size, psnr in names)
+    flat = FitScore(psnr_rgb=30.0, psnr_y=30.0)
+    report = FitReport(
+        output=None, use="paired", before=flat, after=flat, frames=1, steps=1, minutes=1, bytes=1, points=points
+    )
+    assert report.x265_psnr_y == pytest.approx(35.0)
+    assert replace(report, points=points[1:]).x265_psnr_y is None
+    assert replace(report, points=points[:2]).x265_psnr_y is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": None},
+        {"minutes": 1.0},
+        {"steps": 0},
+        {"rate": 1.5},
+        {"batch": 0},
+        {"window": 4},
+        {"scale": 1.0},
+        {"scale": float("nan")},
+        {"budget": 10},
+        {"first": -1},
+        {"frames": 0},
+        {"precision": "fp8"},
+        {"table_entries": ()},
+        {"crop": (0, 5)},
+        {"threads": -1},
+    ],
+)
+def test_options_that_no_fit_can_have(wrong: dict[str, Any]) -> None:
+    with pytest.raises(OptionError):
+        replace(OPTIONS, **wrong)
+
+
+def test_a_preset_needs_a_reference_and_a_name(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="a preset without a reference"):
+        FitRequest(clip=tmp_path, output=tmp_path, preset="paper")
+    with pytest.raises(OptionError, match="preset 'huge'"):
+        FitRequest(clip=tmp_path, output=tmp_path, reference=tmp_path, preset="huge")  # type: ignore[arg-type]
