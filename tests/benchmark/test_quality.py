@@ -1,14 +1,25 @@
+import csv
+import json
+import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from benchmark.records import X2
 from jobs.facts import tiny_weights
 from media import clips
-from vrinr_cli.benchmark.quality import QualityRequest, means, measure
+from vrinr_cli.benchmark.clips import read_clip
+from vrinr_cli.benchmark.quality import Listener, QualityReport, Step, measure
+from vrinr_cli.benchmark.request import QualityRequest
+from vrinr_cli.benchmark.scores import Condition, Score
 from vrinr_cli.cli.app import app
 from vrinr_cli.errors import InputError, OptionError
-from vrinr_cli.training.validate import ClipScore
+from vrinr_cli.model import checkpoint
+from vrinr_cli.model.header import FittedTo
+from vrinr_cli.training.validate import score_model
 
 
 def folder_of_clips(tmp_path: Path) -> Path:
@@ -19,28 +30,228 @@ def folder_of_clips(tmp_path: Path) -> Path:
     return folder
 
 
-def test_every_clip_is_scored_at_every_scale(tmp_path: Path) -> None:
-    seen: list[ClipScore] = []
-    request = QualityRequest(folder_of_clips(tmp_path), (2.0, 2.5), str(tiny_weights(tmp_path)), frames=2)
-    scores = measure(request, report=seen.append)
-    assert seen == scores
-    assert [(s.clip, s.scale) for s in scores] == [("one", 2.0), ("one", 2.5), ("two", 2.0), ("two", 2.5)]
-    assert all(15 < s.bicubic < 60 and s.gain == s.vrinr - max(s.bicubic, s.lanczos) for s in scores)
-    assert means(scores)[0].bicubic == pytest.approx((scores[0].bicubic + scores[2].bicubic) / 2)
+def request(tmp_path: Path, **given: Any) -> QualityRequest:
+    chosen: dict[str, Any] = {
+        "sources": (tmp_path,),
+        "weights": (str(tiny_weights(tmp_path)),),
+        "device": "cpu",
+        "precision": "fp32",
+        "scales": (2.0,),
+    }
+    return QualityRequest(**(chosen | given))
+
+
+def noisy_clip(folder: Path, name: str = "noise", *, frames: int = 2, size: tuple[int, int] = (36, 44)) -> Path:
+    pixels = np.random.default_rng(0).integers(40, 200, (frames, *size, 3)).astype(np.uint8)
+    np.save(folder / f"{name}.npy", pixels)
+    return folder / f"{name}.npy"
+
+
+def test_every_method_is_scored_on_every_clip_at_every_scale(tmp_path: Path) -> None:
+    seen: list[Score] = []
+    steps: list[Step] = []
+    asked = request(tmp_path, sources=(folder_of_clips(tmp_path),), scales=(2.0, 2.5), frames=2)
+    report = measure(asked, listen=Listener(steps.append, seen.append))
+    assert tuple(seen) == report.scores
+    assert [(s.clip, s.condition.scale, s.method) for s in seen] == [
+        (clip, scale, method)
+        for clip in ("one", "two")
+        for scale in (2.0, 2.5)
+        for method in ("bicubic", "lanczos", "tiny")
+    ]
+    assert [(s.done, s.total) for s in steps] == [(n, 12) for n in range(12)]
+    assert all(s.frames == 2 and 15 < s.figures.psnr_y < 60 and s.figures.dtssd_y is not None for s in seen)
+    assert report.comparisons == ()
+
+
+def test_figures_are_the_trainers_but_for_rounding(tmp_path: Path) -> None:
+    """The engine's 8-bit frames and the trainer's whole-clip path in floats: two ways to one figure."""
+    path = noisy_clip(tmp_path)
+    report = measure(request(tmp_path, sources=(path,), scales=(2.0, 2.5)))
+    model = checkpoint.load(tiny_weights(tmp_path))
+    expected = score_model(model, {"noise": np.load(path)}, (2.0, 2.5))
+    for clip in expected:
+        found = {s.method: s.figures.psnr_y for s in report.scores if s.condition.scale == clip.scale}
+        assert found == pytest.approx({"bicubic": clip.bicubic, "lanczos": clip.lanczos, "tiny": clip.vrinr}, abs=0.02)
+
+
+def test_at_scale_1_the_kernels_show_the_noise_itself(tmp_path: Path) -> None:
+    noisy_clip(tmp_path, size=(64, 64))
+    report = measure(request(tmp_path, scales=(1.0,), degradation="none", levels=(10.0,), weights=("none",)))
+    assert {s.method for s in report.scores} == {"bicubic", "lanczos"}
+    for score in report.scores:
+        assert score.condition == Condition(1.0, "none", "gaussian", 10.0)
+        assert score.figures.psnr_rgb == pytest.approx(28.13, abs=0.15)  # 20 log10(255 / 10)
+
+
+def test_pictures_are_kept_on_demand(tmp_path: Path) -> None:
+    noisy_clip(tmp_path, frames=3)
+    (kept,) = measure(request(tmp_path, scales=(2.0, 8.0), levels=(0.0, 5.0, 50.0)), pictures=True).comparisons
+    assert (kept.condition, kept.frame) == (Condition(2.0, "BI", "gaussian", 5.0), 1)
+    assert [name for name, _ in kept.pictures] == ["LR", "bicubic", "lanczos", "tiny", "HR"]
+    shown = dict(kept.pictures)
+    assert all(picture.shape == (36, 44, 3) for picture in shown.values())
+    np.testing.assert_array_equal(shown["HR"], np.load(tmp_path / "noise.npy")[1])
+    assert (shown["LR"][0::2, 0::2] == shown["LR"][1::2, 1::2]).all()  # blocks of 2 x 2
+    assert (shown["tiny"] != shown["bicubic"]).any()
+
+
+def test_each_scale_and_level_is_measured_once() -> None:
+    asked = QualityRequest(sources=(), scales=(2, 4, 2), levels=(0, 30), noise="poisson")
+    assert asked.conditions() == [
+        X2,
+        Condition(2, "BI", "poisson", 30),
+        Condition(4, "BI", "none", 0),
+        Condition(4, "BI", "poisson", 30),
+    ]
+    assert QualityRequest(sources=(), scales=(1,), levels=(30,)).conditions()[0].degradation == "none"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"scales": ()}, "scales are none"),
+        ({"scales": (0.5,)}, "scales are 0.5"),
+        ({"scales": (float("nan"),)}, "scales are nan"),
+        ({"scales": (33.0,)}, "scales are 33"),
+        ({"levels": (-1.0,)}, "noise levels are -1"),
+        ({"degradation": "BX"}, "degradation is 'BX'"),
+        ({"noise": "salt"}, "noise is 'salt'"),
+        ({"degradation": "none", "scales": (2.0,)}, "have no larger reference"),
+        ({"scales": (1.0,)}, "nothing to restore"),
+        ({"frames": 0}, "frames is 0"),
+        ({"border": -1}, "border is -1"),
+        ({"crop": (8, 64)}, "crop is 64x8"),
+    ],
+)
+def test_what_cannot_be_asked(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        QualityRequest(sources=(), **given)
 
 
 def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="scales are"):
-        QualityRequest(tmp_path, (1.0,), "general")
-    with pytest.raises(InputError, match="no such folder"):
-        measure(QualityRequest(tmp_path / "none", (2.0,), "general"), report=print)
-    with pytest.raises(InputError, match="holds no clip"):
-        measure(QualityRequest(tmp_path, (2.0,), "general"), report=print)
+    noisy_clip(tmp_path)
+    with pytest.raises(InputError, match="noise: 44x36 is too small for x32 and a border of 16"):
+        measure(request(tmp_path, scales=(32.0,), border=16))
+    with pytest.raises(OptionError, match="no weights are called 'unknown'"):
+        measure(request(tmp_path, weights=("unknown",)))
+
+
+def test_a_missing_package_is_named_with_the_command_that_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchmetrics", None)
+    done = run(str(tmp_path))
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "vrinr: error: the benchmark needs torchmetrics, which is not installed; run: pip install 'vrinr[benchmark]'\n"
+    )
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["benchmark", *arguments])
+
+
+def measured(tmp_path: Path, *arguments: str) -> Result:
+    done = run(
+        str(tmp_path), "--scales", "2", "--weights", str(tiny_weights(tmp_path)), "--precision", "fp32", *arguments
+    )
+    assert done.exit_code == 0, done.stderr
+    return done
 
 
 def test_the_command_prints_a_table(tmp_path: Path) -> None:
-    folder = folder_of_clips(tmp_path)
-    weights = str(tiny_weights(tmp_path))
-    done = CliRunner().invoke(app, ["benchmark", str(folder), "--scales", "2", "--weights", weights, "--frames", "1"])
-    assert done.exit_code == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()[2:]] == ["one", "two", "mean"]
+    for name in ("one", "two"):
+        noisy_clip(tmp_path, name)
+    lines = measured(tmp_path, "--noise", "0,20", "--frames", "1").stdout.splitlines()
+    assert lines[0].startswith(
+        "LR by torch's antialiased bicubic, rounded to 8 bits; gaussian noise 20 added to the input"
+    )
+    assert lines[1] == "blind"
+    assert lines[2].split() == ["clip", "scale", "noise", "method", "psnr_rgb", "psnr_y", "ssim", "dtssd_y", "gain"]
+    assert [line.split()[0] for line in lines[3:]] == ["one"] * 6 + ["two"] * 6 + ["mean"] * 6
+
+
+def test_the_command_writes_json_lines(tmp_path: Path) -> None:
+    noisy_clip(tmp_path)
+    events = [json.loads(line) for line in measured(tmp_path, "--json").stdout.splitlines()]
+    assert [e["event"] for e in events] == ["score"] * 3 + ["environment"] + ["mean"] * 3
+    assert [e["method"] for e in events if "method" in e] == ["bicubic", "lanczos", "tiny"] * 2
+    assert events[3]["compute"].endswith("fp32")
+    ours = events[2]
+    assert (ours["schema"], ours["clip"], ours["scale"], ours["protocol"], ours["frames"]) == (
+        1,
+        "noise",
+        2,
+        "blind",
+        2,
+    )
+    assert ours["gain"] == ours["psnr_y"] - max(e["psnr_y"] for e in events[:2])
+
+
+def test_the_command_writes_reports(tmp_path: Path) -> None:
+    noisy_clip(tmp_path)
+    table, page = tmp_path / "r.csv", tmp_path / "r.html"
+    measured(tmp_path, "--csv", str(table), "--html", str(page), "--crop", "40x32")
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [row["method"] for row in rows] == ["bicubic", "lanczos", "tiny"]
+    assert page.read_text().count("data:image/png") == 5
+    refused = run(str(tmp_path), "--csv", str(table))
+    assert refused.exit_code == 2
+    assert refused.stderr == f"vrinr: error: {table}: exists already; choose another name, or add -y\n"
+
+
+def test_a_stopped_run_shows_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        noisy_clip(tmp_path, name)
+
+    def stopped_at_two(path: Path, **given: Any) -> Any:
+        if path.stem == "two":
+            raise KeyboardInterrupt
+        return read_clip(path, **given)
+
+    monkeypatch.setattr("vrinr_cli.benchmark.quality.read_clip", stopped_at_two)
+    done = run(str(tmp_path), "--scales", "2", "--weights", "none", "--csv", str(tmp_path / "r.csv"))
+    assert done.exit_code == 130
+    assert [line.split()[0] for line in done.stdout.splitlines()[3:]] == ["one", "one"]
+    assert done.stderr == "vrinr: error: stopped; the reports were not written\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--csv", "no/such/folder.csv"), "there is no folder"),
+        (("--csv", "same", "--html", "same"), "two reports would have one file"),
+        (("--noise", "much"), "noise levels are 'much'"),
+        (("--crop", "12"), "size is '12'"),
+        (("--device", "abacus"), "device 'abacus'"),
+    ],
+)
+def test_wrong_use_is_told_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(".", *arguments)
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_weights_fitted_on_the_clip_stand_in_a_table_of_their_own(tmp_path: Path) -> None:
+    noisy_clip(tmp_path)
+    model = checkpoint.load(tiny_weights(tmp_path))
+    fitted = FittedTo(name="noise", digest="0", reference="1")
+    checkpoint.save(tmp_path / "fit.safetensors", model, card={}, fitted=fitted)
+    done = measured(tmp_path, "--weights", str(tmp_path / "fit.safetensors"))
+    blind, paired = done.stdout.split("\npaired (fitted on these frames)\n")
+    assert [line.split()[3] for line in blind.splitlines()[3:]] == ["bicubic", "lanczos", "tiny"]
+    assert [line.split()[3] for line in paired.splitlines()[1:]] == ["bicubic", "lanczos", "fit"]
+
+
+def test_a_report_knows_its_machine(tmp_path: Path) -> None:
+    noisy_clip(tmp_path)
+    report: QualityReport = measure(request(tmp_path, weights=("none",)))
+    environment = report.environment
+    assert environment.compute == "cpu fp32"
+    assert environment.hardware.endswith("cpu fp32")
+    assert environment.date.endswith("UTC")

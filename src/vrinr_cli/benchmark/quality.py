@@ -1,76 +1,193 @@
-"""Blind quality: clips are shrunk, enlarged again, and compared with what they were."""
+"""Quality of what is really produced: clips are degraded, restored by the engine, and compared with what they were."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from vrinr_cli.errors import InputError, OptionError
-from vrinr_cli.jobs import weights
-from vrinr_cli.model import checkpoint
-from vrinr_cli.training.files import named_clips
-from vrinr_cli.training.validate import ClipScore, score_model
+import numpy as np
+import torch
 
-PROTOCOL = (
-    "blind; LR by torch's antialiased bicubic, rounded to 8 bits; psnr_y (BT.601 luma, MATLAB convention) per "
-    "frame, border 4, mean over frames; bicubic a = -0.75, Lanczos 3 lobes; float32"
-)
+from vrinr_cli.benchmark import extra
+from vrinr_cli.benchmark.clips import degraded, find_clips, read_clip
+from vrinr_cli.benchmark.environment import Environment, environment_of
+from vrinr_cli.benchmark.methods import Method, as_tensor, kernel_methods, network_methods, rgb_frames, rgb_geometry
+from vrinr_cli.benchmark.metrics import Figures, Meter
+from vrinr_cli.benchmark.pictures import Comparison, Window, best_window, compare, shown_condition
+from vrinr_cli.benchmark.request import QualityRequest
+from vrinr_cli.benchmark.scores import Condition, Score, with_gains
+from vrinr_cli.engine.device import choose
+from vrinr_cli.errors import InputError
+from vrinr_cli.frame import Frame, Plane
+from vrinr_cli.training.corpus import Pixels
+from vrinr_cli.training.validate import crop_for
 
 
 @dataclass(frozen=True, slots=True)
-class QualityRequest:
-    """What is measured."""
+class Step:
+    """How far a benchmark is."""
 
-    folder: Path
-    """Clips; they are the reference."""
-    scales: tuple[float, ...]
-    weights: str
-    frames: int | None = None
-    """At most so many frames of each clip, from its beginning."""
-
-    def __post_init__(self) -> None:
-        if not self.scales or any(not 1 < scale <= 32 for scale in self.scales):
-            raise OptionError(f"scales are {self.scales}", hint="choose above 1 and up to 32")
-        if self.frames is not None and self.frames < 1:
-            raise OptionError(f"frames is {self.frames}", hint="choose 1 or more")
+    done: int
+    total: int
+    """Frames cannot be counted before the clips are read: these are methods on clips under conditions."""
+    words: str
+    """What is being measured."""
 
 
-def measure(request: QualityRequest, *, report: Callable[[ClipScore], None]) -> list[ClipScore]:
-    """Score every clip at every scale.
+@dataclass(frozen=True, slots=True)
+class QualityReport:
+    """Everything that was measured, with what is needed to read it."""
+
+    request: QualityRequest
+    environment: Environment
+    scores: tuple[Score, ...]
+    """Every method on every clip under every condition, clip by clip."""
+    comparisons: tuple[Comparison, ...] = ()
+    """One a clip, where pictures were asked for."""
+
+
+@dataclass(slots=True)
+class Listener:
+    """Who is told of the work while it goes on."""
+
+    on_step: Callable[[Step], object] = lambda _: None
+    """Before each method on a clip."""
+    on_score: Callable[[Score], object] = lambda _: None
+    """After each; all methods of one clip and condition together, as gains need them all."""
+
+
+@dataclass(slots=True)
+class _Case:
+    """One clip under one condition."""
+
+    clip: str
+    reference: Pixels
+    """(T, H, W, 3), cut to what the scale makes of whole LR pixels."""
+    source: Pixels
+    """(T, h, w, 3)."""
+    condition: Condition
+    window: Window | None = None
+    """What is kept of the middle frame; None keeps nothing."""
+    kept: dict[str, Pixels] = field(default_factory=dict)
+    """The middle frame of each method."""
+
+
+def protocol_words(request: QualityRequest) -> str:
+    """The conventions in one line."""
+    shrunk = {
+        "BI": "LR by torch's antialiased bicubic, rounded to 8 bits",
+        "BD": "LR by Gaussian blur (sigma 0.4 scale) and sampling, rounded to 8 bits",
+        "none": "not shrunk",
+    }[request.degradation]
+    levels = ", ".join(f"{level:g}" for level in request.levels if level)
+    noise = f"; {request.noise} noise {levels} added to the input, seed {request.seed}" if levels else ""
+    also = "; bicubic-0.5 is MATLAB's" if request.matlab else ""
+    return (
+        f"{shrunk}{noise}; psnr_rgb without border; psnr_y, ssim, dtssd_y on BT.601 luma (MATLAB convention), "
+        f"border {request.border}; means over frames, then clips; bicubic a = -0.75, Lanczos 3 lobes{also}"
+    )
+
+
+def measure(request: QualityRequest, *, listen: Listener | None = None, pictures: bool = False) -> QualityReport:
+    """Score every method on every clip under every condition.
 
     Args:
         request: what is measured.
-        report: called with each score as it comes.
+        listen: told of each step and score as they come.
+        pictures: whether one frame of each clip is kept for looking at.
 
     Raises:
-        InputError: no clip, or one that cannot be read.
+        OptionError: no weights of that name, or a package of the extra is missing.
+        DeviceError: the device is not to be had.
+        InputError: no clip, or one that cannot be read or is too small.
         WeightsError: the weights are damaged.
+        EngineError: a frame could not be restored.
     """
-    if not request.folder.is_dir():
-        raise InputError(f"{request.folder}: no such folder", hint="give a folder with clips")
-    model = checkpoint.load(weights.find(request.weights))
-    scores: list[ClipScore] = []
-    for name, pixels in named_clips(request.folder):
-        for scale in request.scales:
-            score = score_model(model, {name: pixels[: request.frames]}, (scale,))[0]
-            report(score)
-            scores.append(score)
-    if not scores:
-        raise InputError(f"{request.folder}: holds no clip", hint="give a folder with clips")
+    extra.require("torchmetrics")
+    told = listen or Listener()
+    if request.threads:
+        torch.set_num_threads(request.threads)
+    compute = choose(request.device, request.precision)
+    clips = find_clips(request.sources)
+    methods = [*kernel_methods(compute, matlab=request.matlab), *network_methods(request.weights, compute)]
+    conditions = request.conditions()
+    total = len(clips) * len(conditions) * len(methods)
+    scores: list[Score] = []
+    comparisons: list[Comparison] = []
+    for name, path in clips.items():
+        pixels = read_clip(path, frames=request.frames, crop=request.crop)
+        for condition in conditions:
+            case = _make_case(name, pixels, condition, request)
+            if pictures and condition == shown_condition(conditions):
+                case.window = best_window(case.reference[len(case.reference) // 2])
+            scores += _score_all(case, methods, request.border, told, Step(len(scores), total, ""))
+            if case.window is not None:
+                comparisons.append(_comparison(case, case.window, methods))
+    return QualityReport(request, environment_of(compute), tuple(scores), tuple(comparisons))
+
+
+def _score_all(case: _Case, methods: Sequence[Method], border: int, told: Listener, at: Step) -> list[Score]:
+    """Every method on one clip under one condition; `at` is how far the benchmark was before."""
+    found: list[Score] = []
+    for method in methods:
+        words = f"{case.clip} x{case.condition.scale:g} {method.name}"
+        told.on_step(Step(at.done + len(found), at.total, words))
+        found.append(_score(case, method, border))
+    scores = with_gains(found)
+    for score in scores:
+        told.on_score(score)
     return scores
 
 
-def means(scores: list[ClipScore]) -> list[ClipScore]:
-    """The mean over clips, per scale."""
-    found = []
-    for scale in sorted({score.scale for score in scores}):
-        at = [score for score in scores if score.scale == scale]
-        found.append(
-            ClipScore(
-                "mean",
-                scale,
-                sum(s.vrinr for s in at) / len(at),
-                sum(s.bicubic for s in at) / len(at),
-                sum(s.lanczos for s in at) / len(at),
-            )
+def _make_case(clip: str, pixels: Pixels, condition: Condition, request: QualityRequest) -> _Case:
+    size = (pixels.shape[1], pixels.shape[2])
+    low, high = crop_for(size, condition.scale)
+    if min(low) < 1 or min(high) <= 2 * request.border:
+        raise InputError(
+            f"{clip}: {size[1]}x{size[0]} is too small for x{condition.scale:g} and a border of {request.border}",
+            hint="leave the scale or the clip out",
         )
-    return found
+    reference = pixels[:, : high[0], : high[1]]
+    return _Case(clip, reference, degraded(reference, low, condition, seed=request.seed), condition)
+
+
+def _score(case: _Case, method: Method, border: int) -> Score:
+    geometry = rgb_geometry(_size(case.source), _size(case.reference))
+    meter = Meter(border)
+    middle = len(case.reference) // 2
+    for frame in method.restore(geometry, rgb_frames(case.source)):
+        target = torch.from_numpy(np.ascontiguousarray(case.reference[frame.index].transpose(2, 0, 1)))
+        meter.add(as_tensor(frame), target)
+        if case.window is not None and frame.index == middle:
+            case.kept[method.name] = _pixels(frame)
+    return _as_score(case, method, meter.figures())
+
+
+def _as_score(case: _Case, method: Method, figures: Figures) -> Score:
+    return Score(
+        case.clip, len(case.reference), case.condition, method.name, method.protocol, method.is_baseline, figures
+    )
+
+
+def _comparison(case: _Case, window: Window, methods: Sequence[Method]) -> Comparison:
+    middle = len(case.reference) // 2
+    restored = [(f"{m.name} (paired)" if m.protocol == "paired" else m.name, case.kept[m.name]) for m in methods]
+    shown = [("LR", _enlarged(case.source[middle], _size(case.reference))), *restored]
+    return compare(case.clip, case.condition, middle, window, [*shown, ("HR", case.reference[middle])])
+
+
+def _enlarged(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    """Each LR pixel as a block: (h, w, 3) -> (H, W, 3), by the nearest pixel centre."""
+    rows, columns = (
+        [min(math.floor((n + 0.5) * low / high), low - 1) for n in range(high)]
+        for low, high in zip(picture.shape[:2], size, strict=True)
+    )
+    return np.ascontiguousarray(picture[rows][:, columns])
+
+
+def _size(pixels: Pixels) -> tuple[int, int]:
+    return pixels.shape[1], pixels.shape[2]
+
+
+def _pixels(frame: Frame) -> Pixels:
+    planes: tuple[Plane, ...] = frame.planes
+    return np.stack(planes, axis=-1).astype(np.uint8)

@@ -1,0 +1,120 @@
+"""Ways from LR to HR frames, as `vrinr upscale` goes them: the engine on 8-bit RGB planes, in the precision asked."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vrinr_cli.benchmark.scores import BLIND
+from vrinr_cli.engine.color import ColorConverter, Picture
+from vrinr_cli.engine.device import Compute
+from vrinr_cli.engine.engine import Engine, Geometry
+from vrinr_cli.errors import OptionError
+from vrinr_cli.frame import ColorSpec, Family, Frame, Matrix, PlaneFormat, Range
+from vrinr_cli.jobs import weights as weight_files
+from vrinr_cli.model.header import read_header
+from vrinr_cli.model.resample import BICUBIC, LANCZOS, Kernel
+from vrinr_cli.training.corpus import Pixels
+
+RGB_FORMAT = PlaneFormat("gbrp", Family.RGB, 8)
+RGB_COLOR = ColorSpec(Matrix.RGB, Range.FULL)
+MATLAB_BICUBIC = Kernel("keys", -0.5)
+KERNELS = {"bicubic": BICUBIC, "lanczos": LANCZOS}
+"""The baselines that are always measured, as `vrinr upscale --method` names them."""
+MATLAB = "bicubic-0.5"
+"""Name of MATLAB's bicubic in tables."""
+NO_WEIGHTS = "none"
+"""In place of weights: the kernels alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way from LR to HR frames."""
+
+    name: str
+    protocol: str
+    is_baseline: bool
+    restore: Callable[[Geometry, Sequence[Frame]], Iterator[Frame]]
+    """All frames of a clip, in their order."""
+
+
+def kernel_methods(compute: Compute, *, matlab: bool) -> list[Method]:
+    """The plain kernels: bicubic (a = -0.75), Lanczos, and on demand MATLAB's bicubic."""
+    chosen = KERNELS | ({MATLAB: MATLAB_BICUBIC} if matlab else {})
+    return [Method(name, BLIND, True, _by_kernel(kernel, compute)) for name, kernel in chosen.items()]
+
+
+def network_methods(names: Sequence[str], compute: Compute) -> list[Method]:
+    """The networks of bundled weights or files, each loaded once; none for the name "none".
+
+    Raises:
+        OptionError: no weights have the name, or two would have the same name in tables.
+        WeightsError: weights are damaged or missing.
+    """
+    methods: dict[str, Method] = {}
+    for path in (weight_files.find(name) for name in names if name != NO_WEIGHTS):
+        if path.stem in methods or path.stem in (*KERNELS, MATLAB):
+            raise OptionError(f"two methods would be called {path.stem}", hint="give each weights file its own name")
+        methods[path.stem] = Method(path.stem, read_header(path).protocol, False, _by_network(path, compute))
+    return list(methods.values())
+
+
+def rgb_geometry(low: tuple[int, int], high: tuple[int, int]) -> Geometry:
+    """8-bit RGB on both sides; sizes are (height, width)."""
+    return Geometry(RGB_FORMAT, RGB_COLOR, low, RGB_FORMAT, RGB_COLOR, high)
+
+
+def rgb_frames(pixels: Pixels) -> list[Frame]:
+    """(T, H, W, 3) uint8 -> frames of three planes; one tick each."""
+    return [
+        Frame(
+            index=index,
+            planes=tuple(np.ascontiguousarray(picture[..., channel]) for channel in range(3)),
+            format=RGB_FORMAT,
+            color=RGB_COLOR,
+            pts=index,
+            duration=1,
+            time_base=Fraction(1, 25),
+        )
+        for index, picture in enumerate(pixels)
+    ]
+
+
+def as_tensor(frame: Frame) -> Tensor:
+    """(3, H, W) uint8."""
+    return torch.from_numpy(np.stack(frame.planes))
+
+
+def _by_kernel(kernel: Kernel, compute: Compute) -> Callable[[Geometry, Sequence[Frame]], Iterator[Frame]]:
+    """What the engine does without a network; it has no name for every kernel."""
+
+    def restore(geometry: Geometry, frames: Sequence[Frame]) -> Iterator[Frame]:
+        converter = ColorConverter(
+            Picture(geometry.source_format, geometry.source_color, geometry.source_size),
+            Picture(geometry.target_format, geometry.target_color, geometry.target_size),
+            compute.device,
+            kernel,
+        )
+        for frame in frames:
+            yield replace(
+                frame,
+                planes=converter.compose(converter.base(frame.planes), None),
+                format=geometry.target_format,
+                color=geometry.target_color,
+            )
+
+    return restore
+
+
+def _by_network(path: Path, compute: Compute) -> Callable[[Geometry, Sequence[Frame]], Iterator[Frame]]:
+    model = weight_files.load(path)
+
+    def restore(geometry: Geometry, frames: Sequence[Frame]) -> Iterator[Frame]:
+        engine = Engine(model, geometry, compute)
+        return engine.restore(frames, range(len(frames)))
+
+    return restore

@@ -1,0 +1,75 @@
+"""What is measured: clips, what is done to them, and with which weights. Checked when it is made."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vrinr_cli.benchmark.scores import Condition
+from vrinr_cli.errors import OptionError
+
+Degradation = Literal["BI", "BD", "none"]
+Noise = Literal["gaussian", "poisson"]
+LARGEST_LEVEL = 255.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityRequest:
+    """What is measured, and how."""
+
+    sources: tuple[Path, ...]
+    """Clips, or folders with clips; their frames are the reference."""
+    scales: tuple[float, ...] = (2.0, 3.0, 4.0, 6.0)
+    """1 to 32; 1 only with noise."""
+    weights: tuple[str, ...] = ("general",)
+    degradation: Degradation = "BI"
+    """How frames shrink; "none" measures the removal of noise at scale 1."""
+    noise: Noise = "gaussian"
+    """What the levels count."""
+    levels: tuple[float, ...] = (0.0,)
+    """Of noise that is added to the LR frames; 0 is none."""
+    frames: int | None = None
+    """At most so many frames of each clip, from its beginning."""
+    crop: tuple[int, int] | None = None
+    """(height, width) of the middle that is cut out of each clip; None is all of it."""
+    border: int = 4
+    """HR pixels on each side that psnr_y, ssim and dtssd_y leave out."""
+    matlab: bool = False
+    """Whether MATLAB's bicubic (a = -0.5) stands beside the other kernels."""
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    """CPU threads; 0 leaves torch's choice."""
+    seed: int = 0
+    """Decides the noise."""
+
+    def __post_init__(self) -> None:
+        if not self.scales or any(not 1 <= scale <= 32 for scale in self.scales):  # refuses nan too
+            raise OptionError(f"scales are {_words(self.scales)}", hint="choose 1 to 32")
+        if not self.levels or any(not 0 <= level <= LARGEST_LEVEL for level in self.levels):
+            raise OptionError(f"noise levels are {_words(self.levels)}", hint="choose 0 to 255; 0 is no noise")
+        if self.degradation not in ("BI", "BD", "none"):
+            raise OptionError(f"degradation is {self.degradation!r}", hint="choose BI, BD or none")
+        if self.noise not in ("gaussian", "poisson"):
+            raise OptionError(f"noise is {self.noise!r}", hint="choose gaussian or poisson")
+        if self.degradation == "none" and any(scale != 1 for scale in self.scales):
+            raise OptionError("frames that are not shrunk have no larger reference", hint="use --scales 1, or BI or BD")
+        if 1 in self.scales and 0 in self.levels:
+            raise OptionError("at scale 1 without noise there is nothing to restore", hint="add noise: --noise 10,30")
+        for name, least in (("frames", 1), ("border", 0), ("threads", 0), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise OptionError(f"{name} is {value}", hint=f"choose {least} or more")
+        if self.crop is not None and min(self.crop) < 16:
+            raise OptionError(f"crop is {self.crop[1]}x{self.crop[0]}", hint="choose at least 16x16")
+
+    def conditions(self) -> list[Condition]:
+        """Everything that is done to a clip, scale by scale."""
+        return [
+            Condition(scale, "none" if scale == 1 else self.degradation, self.noise if level else "none", level)
+            for scale in dict.fromkeys(self.scales)
+            for level in dict.fromkeys(self.levels)
+        ]
+
+
+def _words(numbers: tuple[float, ...]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers) or "none"

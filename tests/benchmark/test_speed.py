@@ -1,0 +1,46 @@
+"""The speed table, over a picture so small that nothing takes long: no figure is judged."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from vrinr_cli.benchmark import speed
+from vrinr_cli.cli.app import app
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "SIZE", (16, 16))
+    monkeypatch.setattr(speed, "FRAMES", 2)
+    monkeypatch.setattr(speed, "ROUNDS", 2)
+
+
+def test_training_and_inference_are_timed_beside_the_plain_reading() -> None:
+    done = CliRunner().invoke(app, ["benchmark", "--speed", "--preset", "paper", "--json", "--device", "cpu"])
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["what"] for row in rows] == [
+        "training step",
+        "inference, one frame",
+        "training step, plain reading",
+        "inference, one frame, plain reading",
+    ]
+    for row in rows:
+        assert row["points_per_second"] == pytest.approx(row["points"] / row["seconds"])
+        assert row["spread"] >= 1
+        assert row["environment"]["threads"] >= 1
+
+
+def test_on_a_terminal_there_are_words() -> None:
+    done = CliRunner().invoke(app, ["benchmark", "--speed", "--preset", "small", "--device", "cpu"])
+    assert done.exit_code == 0, done.output
+    assert "k points/s" in done.stdout
+
+
+def test_a_speed_of_nothing_is_refused() -> None:
+    done = CliRunner().invoke(app, ["benchmark", "--speed"])
+    assert done.exit_code == 2
+    assert "what is to be timed?; add --preset paper" in done.stderr
+    done = CliRunner().invoke(app, ["benchmark"])
+    assert done.exit_code == 2
