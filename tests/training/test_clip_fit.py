@@ -185,3 +185,26 @@ def test_the_command_takes_the_presets_epochs(pair: tuple[Path, Path], monkeypat
     refused = CliRunner().invoke(app, ["fit", str(pair[0]), "--epochs", "3"])
     assert refused.exit_code == 2
     assert "--epochs without a preset; give --minutes or --steps" in refused.stderr
+
+
+def test_upscale_tells_what_was_never_learned(pair: tuple[Path, Path]) -> None:
+    report = fitted(request(pair), options(first=1, frames=2))
+    how = UpscaleOptions(size=SizeRequest(scale="3"), weights=str(report.output), codec="ffv1", device="cpu")
+    notes = upscale(pair[0], pair[0].with_name("out.mkv"), how).notes
+    assert "weights fit.safetensors learned 96x64; what they give at 144x96 is a guess" in notes
+    assert "weights fit.safetensors learned frames 1 to 2; the others are answered by the nearest" in notes
+    whole = fitted(request(pair, overwrite=True), options())
+    how = UpscaleOptions(size=SizeRequest(scale="2"), weights=str(whole.output), codec="ffv1", device="cpu")
+    done = upscale(pair[0], pair[0].with_name("same.mkv"), how)
+    assert not any("learned" in note for note in done.notes)
+    assert done.device == "cpu fp32"
+
+
+def test_the_report_sets_the_file_beside_the_clip(pair: tuple[Path, Path]) -> None:
+    words = ["fit", str(pair[0]), "--reference", str(pair[1]), "--preset", "small", "--steps", "2"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    size = pair[0].with_suffix(".safetensors").stat().st_size
+    assert f"lr.safetensors: {size / 1000:.1f} kB, 2 steps in" in done.stderr
+    assert f"the clip itself: {FRAMES * 64 * 96 * 3 / 1000:.1f} kB raw, " in done.stderr
+    assert "paired: these figures are of the frames that were learned, and of no others" in done.stderr

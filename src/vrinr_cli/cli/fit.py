@@ -1,5 +1,8 @@
 """`vrinr fit`."""
 
+import contextlib
+import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -20,9 +23,11 @@ from vrinr_cli.training.fit_options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 DEFAULTS = FitOptions(steps=1)
+LINES = 20
+"""Of progress, where there is no terminal."""
 USE, LEARN, PART, MACHINE = "What to make", "How to learn", "Which part", "Machine"
 
 
@@ -150,26 +155,60 @@ def fit(
             if reference is None or preset is not None:
                 raise OptionError("a chart without a paired correction", hint="give --reference and no --preset")
             check_chart(chart)
-        report = run(request, options, report=_shower(as_json=json_, quiet=quiet))
+        with _shown(as_json=json_, quiet=quiet) as show:
+            report = run(request, options, report=show)
         if chart is not None and report.points:
             draw_chart(report.points, clip.name, chart)
         _finish(report, as_json=json_, quiet=quiet)
 
 
-def _shower(*, as_json: bool, quiet: bool) -> "Callable[[FitProgress], None]":
-    """How progress is shown."""
+@contextlib.contextmanager
+def _shown(*, as_json: bool, quiet: bool) -> "Iterator[Callable[[FitProgress], None]]":
+    """How progress is shown: JSON lines, a bar on a terminal, elsewhere a line every so often."""
     from vrinr_cli.record import to_plain  # noqa: PLC0415
 
-    def show(progress: FitProgress) -> None:
-        if as_json:
-            print_json({"event": "progress", **to_plain(progress)})
-        elif not quiet:
-            say(
-                f"step {progress.step}  {100 * progress.share:.1f} %  {progress.psnr:.2f} dB while learning  "
-                f"rate {progress.rate:.1e}  {show_duration(progress.seconds)}"
-            )
+    if as_json:
+        yield lambda progress: print_json({"event": "progress", **to_plain(progress)})
+    elif quiet:
+        yield lambda _: None
+    elif sys.stderr is not None and sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _Lines()
 
-    return show
+
+class _Lines:
+    """A line whenever another twentieth is done."""
+
+    def __init__(self) -> None:
+        self.next = 0.0
+
+    def __call__(self, progress: FitProgress) -> None:
+        if progress.share >= self.next:
+            self.next = (math.floor(progress.share * LINES) + 1) / LINES
+            say(f"step {progress.step}  {100 * progress.share:.0f} %  {_live(progress)}")
+
+
+@contextlib.contextmanager
+def _bar() -> "Iterator[Callable[[FitProgress], None]]":
+    from rich.console import Console  # noqa: PLC0415 - rich is slow to load
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415
+
+    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True, markup=False), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+
+        def show(progress: FitProgress) -> None:
+            left = progress.seconds * (1 / progress.share - 1) if progress.share else 0.0
+            words = f"step {progress.step}  {_live(progress)}  {show_duration(left)} left"
+            bar.update(task, completed=progress.share, description=words)
+
+        yield show
+
+
+def _live(progress: FitProgress) -> str:
+    return f"{progress.psnr:.2f} dB while learning  rate {progress.rate:.1e}  {show_duration(progress.seconds)}"
 
 
 def _finish(report: FitReport, *, as_json: bool, quiet: bool) -> None:
@@ -194,8 +233,19 @@ def report_lines(report: FitReport) -> list[str]:
     lines += _point_lines(report)
     if report.output is not None:
         took = f"{report.steps} steps in {show_duration(60 * report.minutes)}"
-        lines.append(f"{printable(str(report.output))}: {report.bytes / 1000:.1f} kB, {took}")
+        lines.append(f"{printable(str(report.output))}: {_size(report.bytes)}, {took}")
+    if report.ffv1_bytes:
+        lines.append(
+            f"the clip itself: {_size(report.raw_bytes)} raw, {_size(report.ffv1_bytes)} lossless (ffv1); "
+            f"the weights are {report.bytes / report.ffv1_bytes:.2g} times the lossless clip"
+        )
+        lines.append("paired: these figures are of the frames that were learned, and of no others")
     return lines
+
+
+def _size(count: int) -> str:
+    """Bytes in words: "151.5 kB", "25.2 MB"."""
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1e6:.1f} MB"
 
 
 def _point_lines(report: FitReport) -> list[str]:

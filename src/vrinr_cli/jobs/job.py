@@ -266,9 +266,15 @@ def _started(job: _Job) -> Started:
         done=job.resumed,
         codec=plan.target.codec,
         pix_fmt=plan.target.pix_fmt,
-        device=job.compute.words if plan.weights else f"{job.compute.device} fp32",
+        device=_device_words(job),
         method=plan.method,
     )
+
+
+def _device_words(job: _Job) -> str:
+    """Device and precision; plain kernels and the paper's network compute in float32 in any case."""
+    weights = job.plan.weights
+    return f"{job.compute.device} fp32" if weights is None or weights.kind == "clip" else job.compute.words
 
 
 def _report(  # noqa: PLR0917 - each is a part of what is reported
@@ -295,7 +301,7 @@ def _report(  # noqa: PLR0917 - each is a part of what is reported
         chunks=len(plan.chunks),
         codec=plan.target.codec,
         pix_fmt=plan.target.pix_fmt,
-        device=job.compute.words,
+        device=_device_words(job),
         method=plan.method,
         weights=plan.weights.digest if plan.weights else "",
         tile=counts.tile,

@@ -11,6 +11,7 @@ from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.times import chosen_frames
+from vrinr_cli.model.clip_config import ClipConfig
 from vrinr_cli.model.header import CheckpointHeader, read_header
 from vrinr_cli.record import to_plain
 from vrinr_cli.video.containers import StreamAction, container_for, plan_streams
@@ -42,6 +43,8 @@ class WeightsChoice:
     digest: str
     context: int
     """Frames on either side that a frame's result depends on."""
+    kind: str = "general"
+    """One of `model.header.KINDS`."""
     notes: tuple[str, ...] = ()
     """What a user should know of using them here."""
 
@@ -139,13 +142,13 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         is_cut=any(value is not None for value in (options.start, options.end, options.frames)),
         chunks=cut_chunks(first, stop, options.chunk_frames),
         method=options.method,
-        weights=choose_weights(options, source, size) if options.method == "vrinr" else None,
+        weights=choose_weights(options, source, size, range(first, stop)) if options.method == "vrinr" else None,
         precision=options.precision,
         allow_damaged=options.allow_damaged,
     )
 
 
-def choose_weights(options: UpscaleOptions, source: SourceInfo, size: tuple[int, int]) -> WeightsChoice:
+def choose_weights(options: UpscaleOptions, source: SourceInfo, size: tuple[int, int], frames: range) -> WeightsChoice:
     """The weights that were asked for, from their header.
 
     Raises:
@@ -159,8 +162,9 @@ def choose_weights(options: UpscaleOptions, source: SourceInfo, size: tuple[int,
     misfit = _misfit(header, source)
     if misfit and options.strict:
         raise OptionError(misfit, hint="leave --strict out to use them all the same")
-    notes = tuple(note for note in (misfit, _other_scale(header, source, size)) if note)
-    return WeightsChoice(path, header.digest, header.config.context, notes)
+    found = (misfit, _other_scale(header, source, size), _other_pixels(header, size), _other_frames(header, frames))
+    notes = tuple(note for note in found if note)
+    return WeightsChoice(path, header.digest, header.config.context, header.kind, notes)
 
 
 def _misfit(header: CheckpointHeader, source: SourceInfo) -> str:
@@ -174,9 +178,33 @@ def _misfit(header: CheckpointHeader, source: SourceInfo) -> str:
 def _other_scale(header: CheckpointHeader, source: SourceInfo, size: tuple[int, int]) -> str:
     """A line if a correction learned at another scale than is asked for."""
     fitted, scale = header.fitted, size[0] / source.size[0]
-    if header.kind != "correction" or fitted is None or not fitted.reference or abs(scale / fitted.scale - 1) < 0.02:
+    if header.kind != "correction" or fitted is None or abs(scale / fitted.scale - 1) < 0.02:
         return ""
     return f"weights {printable(header.path.name)} were fitted at x{fitted.scale:.3g}, and this is x{scale:.3g}"
+
+
+def _other_pixels(header: CheckpointHeader, size: tuple[int, int]) -> str:
+    """A line if the paper's network is asked for pixels between those that it learned."""
+    config = header.config
+    if not isinstance(config, ClipConfig) or config.size == size:
+        return ""
+    sizes = [f"{width}x{height}" for height, width in (config.size, size)]
+    return f"weights {printable(header.path.name)} learned {sizes[0]}; what they give at {sizes[1]} is a guess"
+
+
+def _other_frames(header: CheckpointHeader, frames: range) -> str:
+    """A line if the paper's network is asked for frames that it never learned."""
+    config = header.config
+    if not isinstance(config, ClipConfig):
+        return ""
+    first = header.fitted.first if header.fitted else 0
+    learned = range(first, first + config.frames)
+    if frames.start in learned and frames.stop - 1 in learned:
+        return ""
+    name = printable(header.path.name)
+    return (
+        f"weights {name} learned frames {learned.start} to {learned.stop - 1}; the others are answered by the nearest"
+    )
 
 
 def cut_chunks(first: int, stop: int, length: int) -> tuple[Chunk, ...]:

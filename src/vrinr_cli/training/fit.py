@@ -46,8 +46,9 @@ PAIRED_RATE, BLIND_RATE = 2e-3, 2e-4
 """Peak learning rates."""
 AVERAGE = 0.99
 """Decay of the running mean of weights."""
-LEAST_GAIN = 0.02
-"""dB of psnr_y; below it the general weights stay as they are."""
+LEAST_GAIN, LEAST_BLIND_GAIN = 0.02, 0.1
+"""dB of psnr_y; below it the general weights stay as they are. A blind fit is judged on the clip made smaller, which
+overstates what it does to the clip itself (docs/fit.md)."""
 HELD_LENGTH, HELD_EVERY = 4, 4
 """Blind fits hold out the last of every so many pieces, of so many frames each."""
 REPORT_STEPS = 20
@@ -324,7 +325,7 @@ def _best(run: CorrectionRun, general: VrInr, material: Material, compute: Compu
     before = score(general, material.judged, compute)
     after = score(correction.corrected(general, levels, steps), material.judged, compute)
     gain = after.psnr_y - before.psnr_y
-    if gain >= LEAST_GAIN:
+    if gain >= (LEAST_GAIN if material.reference else LEAST_BLIND_GAIN):
         return Correction(levels, steps, before, after, ())
     none = {name: torch.zeros_like(value) for name, value in levels.items()}
     note = f"no gain ({gain:+.2f} dB): the general weights stay, and the file changes nothing"
