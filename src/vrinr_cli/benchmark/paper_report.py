@@ -17,7 +17,7 @@ from vrinr_cli.benchmark.paper_tables import ABLATIONS_PRINTED, PRINTED, TABLES,
 from vrinr_cli.benchmark.tables import Column, Table
 
 SAME_DB = 0.5
-"""Below it a fit is called as good as its control."""
+"""Within it a fit and its control are called the same."""
 HIGH_PSNR = 40.0
 """Above it at x4 or more a figure tells of the fit alone, and is marked."""
 ASKED = ("x4", "x2", "x8", "x1 gaussian 50")
@@ -54,7 +54,8 @@ class SuiteRow:
         if self.psnr > HIGH_PSNR:
             words.append("fitted")
         if self.control is not None and self.psnr - self.control < SAME_DB:
-            words.append("same with the input ignored")
+            is_same = self.control - self.psnr < SAME_DB
+            words.append(f"{'same' if is_same else 'better'} with the input ignored")
         return ", ".join(words)
 
     def flat(self) -> dict[str, Any]:
