@@ -1,7 +1,7 @@
 """Scores for tests, with made-up figures."""
 
 from vrinr_cli.benchmark.metrics import Figures
-from vrinr_cli.benchmark.scores import BLIND, Condition, Score, with_gains
+from vrinr_cli.benchmark.scores import BLIND, NO_PROTOCOL, Condition, Score, with_gains
 
 X4 = Condition(4.0, "BI", "none", 0.0)
 X2 = Condition(2.0, "BI", "none", 0.0)
@@ -17,10 +17,13 @@ def score(
     protocol: str = BLIND,
     frames: int = 3,
     dtssd: float | None = 1.0,
+    mismatch: str = "",
 ) -> Score:
     """psnr_rgb is 1 dB below psnr_y; bicubic and lanczos are the baselines."""
     figures = Figures(psnr - 1, psnr, 0.9, dtssd)
-    return Score(clip, frames, condition, method, protocol, method in ("bicubic", "lanczos"), figures)
+    is_baseline = method in ("bicubic", "lanczos")
+    chosen = NO_PROTOCOL if is_baseline else protocol
+    return Score(clip, frames, condition, method, chosen, is_baseline, figures, mismatch=mismatch)
 
 
 def full(clip: str = "one", *, condition: Condition = X4, ours: float = 33.0, protocol: str = BLIND) -> list[Score]:

@@ -44,6 +44,7 @@ def test_kernels_are_resamples(name: str, kernel: Kernel) -> None:
 
 def test_networks_are_the_engines(tmp_path: Path) -> None:
     path = tiny_weights(tmp_path)
+    assert {kernel.protocol for kernel in kernel_methods(CPU, matlab=True)} == {"none"}
     (method,) = network_methods([str(path), "none"], CPU)
     assert (method.name, method.protocol, method.is_baseline) == ("tiny", "blind", False)
     ours = [np.stack(f.planes) for f in method.restore(GEOMETRY, rgb_frames(PIXELS))]

@@ -123,6 +123,32 @@ def test_protocols_have_their_own_sections_and_charts() -> None:
     assert "fitted" in [cell for row in made.sections[1].tables[0].table.cells() for cell in row]
 
 
+def test_the_page_names_weights_of_other_frames() -> None:
+    note = "fitted to other frames or another crop"
+    made = quality_page(report(score("bicubic", 30), score("fit", 45, protocol=PAIRED, mismatch=note)))
+    (section,) = made.sections
+    assert section.title == "Paired (fitted on HR frames; see note)"
+    assert dict(made.facts)["protocol"] == "paired (fitted on HR frames; see note)"
+    words = " ".join(read(render(made)).text)
+    assert "these frames)" not in words
+    assert "fitted on the very frames" not in words
+    assert note in words
+
+
+def test_blind_weights_are_shown_first() -> None:
+    fit = score("fit", 45, protocol=PAIRED)
+    kernels = [score("bicubic", 30), score("lanczos", 31)]
+    assert quality_page(report(*kernels, fit, score("ours", 33))).first == ("bicubic", "ours")
+    assert quality_page(report(*kernels, fit)).first == ("bicubic", "fit (paired)")
+    assert quality_page(report(*kernels)).first == ("bicubic", "HR")
+
+
+def test_one_frame_is_one_frame() -> None:
+    request = QualityRequest(sources=(Path("clips"),), frames=1)
+    facts = dict(quality_page(QualityReport(request, MACHINE, (score("bicubic", 33, frames=1),))).facts)
+    assert facts["clips"] == "1 (1 frame), the first 1 frame at most: one"
+
+
 def test_a_chart_draws_the_means() -> None:
     scores = [*full(ours=33), *full("two", ours=35), *full(condition=X2, ours=38), *full("two", condition=X2, ours=40)]
     (chart,) = quality_page(report(*scores)).sections[0].charts

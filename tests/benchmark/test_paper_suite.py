@@ -25,8 +25,9 @@ from vrinr_cli.benchmark.paper_suite import (
 )
 from vrinr_cli.benchmark.paper_tables import ABLATIONS_PRINTED, INPUTS, PRINTED, TABLES, VID4
 from vrinr_cli.cli.app import app
-from vrinr_cli.errors import InputError, OptionError, WeightsError
+from vrinr_cli.errors import InputError, OptionError, TargetError, WeightsError
 from vrinr_cli.model.clip_config import for_clip, with_constant_code
+from vrinr_cli.record import to_plain
 from vrinr_cli.training.clip_presets import PRESETS
 from vrinr_cli.training.clip_trainer import initial
 
@@ -121,6 +122,35 @@ def test_a_damaged_result_is_named(tmp_path: Path) -> None:
     path.write_text('{"case": 3}')
     with pytest.raises(WeightsError, match=r"^one\.json: no result of a fit"):
         read_result(path)
+    plain = to_plain(made_up("walk", 40.0))
+    plain["scores"] = plain["scores"][1:]
+    path.write_text(json.dumps(plain))
+    with pytest.raises(WeightsError, match="without x2"):
+        read_result(path)
+
+
+def test_another_clip_of_the_same_name_is_fitted_anew(tmp_path: Path) -> None:
+    asked, heard = request(tmp_path, has_controls=False), Heard()
+    results(asked)
+    pixels = np.random.default_rng(5).integers(40, 200, (2, 40, 52, 3)).astype(np.uint8)
+    np.save(asked.sources[0], pixels)
+    results(asked, heard)
+    assert len(heard.cases) == 1
+    assert len(list(asked.folder.glob("*.json"))) == 2
+
+
+def test_a_result_that_was_renamed_is_noticed(tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    first, second = sorted(asked.folder.joinpath(f"{r.case.slug}.json") for r in results(asked))
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(WeightsError, match="the result of another fit"):
+        results(asked)
+
+
+def test_a_folder_of_results_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TargetError, match="File exists"):
+        results(request(tmp_path, folder=tmp_path / "file"))
 
 
 def test_ablations_differ_from_the_preset_in_what_their_name_says(tmp_path: Path) -> None:
@@ -154,7 +184,8 @@ def test_requests_that_cannot_be_run_are_refused(tmp_path: Path, given: dict[str
 
 
 def made_up(clip: str, psnr: float, *, variant: str = "") -> CaseResult:
-    case = SuiteCase(clip=clip, preset="paper", variant=variant, size=(256, 256), frames=8, epochs=12, seed=0)
+    about = {"size": (256, 256), "frames": 8, "epochs": 12, "seed": 0, "pixels": "p", "settings": "s"}
+    case = SuiteCase(clip=clip, preset="paper", variant=variant, **about)  # type: ignore[arg-type]
     scores = tuple(InputScore(one.name, psnr, 0.9, 20.0) for one in INPUTS)
     return CaseResult(case, scores, 768, 80.0, 72.0, 2_000_000, 1_572_864, 700_000)
 
@@ -173,6 +204,9 @@ def test_rows_are_means_over_clips_beside_the_printed_figure() -> None:
     assert other["Table 1", "x4"].printed is None
     assert other["Table 1", "x4"].remark == ""
     assert other["Table 2", "x4 gaussian 30"].printed is not None  # of DAVIS, and says so
+    both = paper_report.tables([*found, made_up("elsewhere", 30.0)])
+    assert [table.title.split(": ")[1] for table in both] == ["Vid4, paper, 8 frames", "other clips, paper, 8 frames"]
+    assert [row.psnr for table in both for row in table.rows if row.table == "Table 3"] == [45.5, 30.0]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +245,7 @@ def test_the_command_prints_tables_and_writes_csv(tmp_path: Path, monkeypatch: p
     assert done.exit_code == 0, done.output
     assert "same with the input ignored" in done.output
     assert "44.21" not in done.output  # not Vid4
-    assert (tmp_path / "rows.csv").read_text().startswith("table,input,preset,frames")
+    assert (tmp_path / "rows.csv").read_text().startswith("table,data,input,preset,frames")
     as_json = CliRunner().invoke(app, [*words, "--json"])
     first = json.loads(as_json.stdout.splitlines()[0])
     assert (first["event"], first["table"], first["input"]) == ("row", "Table 1", "x2")
@@ -227,6 +261,6 @@ def test_a_suite_nobody_knows_is_refused(tmp_path: Path) -> None:
 def test_slugs_are_file_names_and_tell_cases_apart() -> None:
     case = made_up("a/b c", 1.0).case
     slugs = {c.slug for c in (case, replace(case, seed=1), replace(case, epochs=2), replace(case, variant=CONTROL))}
-    assert len(slugs) == 4
+    slugs |= {replace(case, pixels="q").slug, replace(case, settings="t").slug, replace(case, clip="a_b c").slug}
+    assert len(slugs) == 7
     assert all("/" not in slug and " " not in slug for slug in slugs)
-    assert paper_suite.is_vid4([made_up(name, 1.0) for name in VID4])

@@ -1,6 +1,8 @@
 import csv
+import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +12,21 @@ from typer.testing import CliRunner, Result
 
 from benchmark.records import X2
 from jobs.facts import tiny_weights
-from media import clips
+from media import clips, tracks
+from networks import CLIP, seeded_clip
 from vrinr_cli.benchmark.clips import read_clip
+from vrinr_cli.benchmark.fitted import OTHER_FRAMES
 from vrinr_cli.benchmark.quality import Listener, QualityReport, Step, measure
 from vrinr_cli.benchmark.request import QualityRequest
 from vrinr_cli.benchmark.scores import Condition, Score
 from vrinr_cli.cli.app import app
+from vrinr_cli.cli.benchmark import progress_bar
+from vrinr_cli.cli.show import print_json
 from vrinr_cli.errors import InputError, OptionError
-from vrinr_cli.model import checkpoint
+from vrinr_cli.model import checkpoint, clip_checkpoint
 from vrinr_cli.model.header import FittedTo
 from vrinr_cli.training.validate import score_model
+from vrinr_cli.video.probe import digest_of
 
 
 def folder_of_clips(tmp_path: Path) -> Path:
@@ -237,15 +244,179 @@ def test_wrong_use_is_told_first(
     assert len(done.stderr.splitlines()) == 1
 
 
+def paired_weights(folder: Path, clip: Path, *, first: int = 0) -> Path:
+    """General weights that say that they were fitted on a file's frames."""
+    fitted = FittedTo(name="lr.mkv", digest="0", reference=digest_of(clip), first=first)
+    path = folder / "fit.safetensors"
+    checkpoint.save(path, checkpoint.load(tiny_weights(folder)), card={}, fitted=fitted)
+    return path
+
+
+def clip_weights(folder: Path, clip: Path, *, size: tuple[int, int], frames: int) -> Path:
+    """The paper's network for a file's frames."""
+    fitted = FittedTo(name="lr.mkv", digest="0", reference=digest_of(clip))
+    path = folder / "fit.safetensors"
+    network = seeded_clip(replace(CLIP, size=size, frames=frames)).float()
+    clip_checkpoint.save(path, network, card={}, fitted=fitted)
+    return path
+
+
+def notes(report: QualityReport) -> set[str]:
+    return {score.note for score in report.scores if not score.is_baseline}
+
+
 def test_weights_fitted_on_the_clip_stand_in_a_table_of_their_own(tmp_path: Path) -> None:
-    noisy_clip(tmp_path)
-    model = checkpoint.load(tiny_weights(tmp_path))
-    fitted = FittedTo(name="noise", digest="0", reference="1")
-    checkpoint.save(tmp_path / "fit.safetensors", model, card={}, fitted=fitted)
-    done = measured(tmp_path, "--weights", str(tmp_path / "fit.safetensors"))
+    path = paired_weights(tmp_path, noisy_clip(tmp_path))
+    done = measured(tmp_path, "--weights", str(path), "--strict")
     blind, paired = done.stdout.split("\npaired (fitted on these frames)\n")
     assert [line.split()[3] for line in blind.splitlines()[3:]] == ["bicubic", "lanczos", "tiny"]
     assert [line.split()[3] for line in paired.splitlines()[1:]] == ["bicubic", "lanczos", "fit"]
+
+
+def test_weights_fitted_on_another_clip_are_named_so(tmp_path: Path) -> None:
+    path = paired_weights(tmp_path, noisy_clip(tmp_path))
+    noisy_clip(tmp_path, "other", frames=1)
+    done = measured(tmp_path, "--weights", str(path))
+    assert "fitted on these frames" not in done.stdout
+    paired = done.stdout.split("\npaired (fitted on HR frames; see note)\n")[1].splitlines()
+    found = {line.split()[0]: line for line in paired if "fit" in line.split()[3:4]}
+    assert len(found["noise"].split()) == 9  # up to the gain, and no note
+    assert found["other"].endswith("  fitted to lr.mkv, not to this clip")
+    assert found["mean"].endswith("  not fitted to all of these frames")
+
+
+def test_strict_refuses_weights_of_another_clip_before_any_work(tmp_path: Path) -> None:
+    path = paired_weights(tmp_path, noisy_clip(tmp_path))
+    noisy_clip(tmp_path, "other", frames=1)
+    done = run(str(tmp_path), "--scales", "2", "--weights", str(path), "--strict")
+    assert (done.exit_code, done.stdout) == (2, "")
+    words = "vrinr: error: other: fit was fitted to lr.mkv, not to this clip; leave out"
+    assert done.stderr.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "asked", "note"),
+    [
+        ({"size": (36, 44), "frames": 2}, {}, ""),
+        ({"size": (36, 44), "frames": 2}, {"frames": 1}, ""),
+        ({"size": (36, 44), "frames": 2}, {"crop": (32, 32)}, OTHER_FRAMES),
+        ({"size": (32, 32), "frames": 2}, {"crop": (32, 32)}, ""),
+        ({"size": (32, 32), "frames": 2}, {}, OTHER_FRAMES),
+        ({"size": (36, 44), "frames": 1}, {}, OTHER_FRAMES),
+        ({"size": (36, 44), "frames": 2}, {"scales": (5.0,)}, OTHER_FRAMES),  # 35 of 36 rows are measured
+    ],
+)
+def test_weights_of_another_part_of_the_clip_are_named_so(
+    tmp_path: Path, fitted: dict[str, Any], asked: dict[str, Any], note: str
+) -> None:
+    clip = noisy_clip(tmp_path)
+    path = str(clip_weights(tmp_path, clip, **fitted))
+    assert notes(measure(request(tmp_path, weights=(path,), **asked))) == {note}
+    if note:
+        with pytest.raises(OptionError, match=f"noise: fit was {note}"):
+            measure(request(tmp_path, weights=(path,), strict=True, **asked))
+
+
+def test_weights_of_later_frames_are_named_so(tmp_path: Path) -> None:
+    path = paired_weights(tmp_path, noisy_clip(tmp_path), first=1)
+    assert notes(measure(request(tmp_path, weights=(str(path),)))) == {OTHER_FRAMES}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--device", "cuda:99"),
+        ("--weights", "nosuch"),
+        ("--crop", "9999x9999"),
+    ],
+)
+def test_nothing_is_printed_before_everything_was_checked(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    noisy_clip(tmp_path)
+    done = run(str(tmp_path), *arguments)
+    assert done.exit_code in (1, 2)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        *[
+            ((*option, "--suite", "paper"), f"--suite takes no {option[0]}; leave it out")
+            for option in (
+                *(("--html", "r.html"), ("--weights", "none"), ("--strict",), ("--noise", "10"), ("--border", "4")),
+                *(("--noise-kind", "poisson"), ("--scales", "2"), ("--degradation", "BI"), ("--matlab-bicubic",)),
+                *(("--device", "auto"), ("--precision", "auto")),
+            )
+        ],
+        *[
+            ((*option,), f"{option[0]} needs --suite; leave it out, or add --suite paper")
+            for option in (
+                *(("--ablations",), ("--epochs", "3"), ("--full",), ("--results", "vrinr-suite"), ("--no-controls",)),
+                ("--preset", "paper"),
+            )
+        ],
+        (("--speed", "--preset", "paper"), "--speed takes no CLIPS"),
+        (("--suite", "paper", "--full", "--crop", "64x64"), "--full and --crop contradict each other"),
+        (
+            ("--suite", "paper", "--crop", "250x250"),
+            "crop is 250x250; the suite takes a multiple of 16, such as 256x256",
+        ),
+        (("--scales", ""), "scales are ''; write numbers with commas between, such as 2,2.5,4"),
+        (("--noise", "x"), "noise levels are 'x'; write numbers with commas between, such as 0,10,30"),
+    ],
+)
+def test_what_has_no_effect_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(".", *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(("--csv", "r.csv"), ("--html", "r.html"), ("--suite", "paper"), ("--frames", "2"), ("--crop", "64x64")),
+        *(("--weights", "none"), ("--seed", "1"), ("--precision", "fp32"), ("--scales", "2"), ("--results", "r")),
+    ],
+)
+def test_speed_takes_no_option_that_it_does_not_use(option: tuple[str, str]) -> None:
+    done = run("--speed", "--preset", "paper", *option)
+    assert done.exit_code == 2
+    assert f"--speed takes no {option[0]}; leave it out" in done.stderr
+
+
+def test_speed_times_one_preset() -> None:
+    done = run("--speed", "--preset", "paper", "--preset", "best")
+    assert done.exit_code == 2
+    assert "--speed times one --preset, not 2; leave the others out" in done.stderr
+
+
+def test_a_bar_on_stderr_leaves_stdout_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    file = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "stdout", file)
+    with progress_bar() as show:
+        show(Step(0, 2, "one"))
+        print_json({"event": "score"})
+    assert json.loads(file.getvalue())["event"] == "score"
+
+
+def test_the_help_names_the_extra_to_the_letter() -> None:
+    assert "pip install 'vrinr[benchmark]'" in run("--help").stdout
+
+
+def test_a_file_without_video_says_so(tmp_path: Path) -> None:
+    path = tracks.sound_only(tmp_path / "tone.m4a")
+    done = run(str(path))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "vrinr: error: tone.m4a: no video stream; choose a video file\n"
 
 
 def test_a_report_knows_its_machine(tmp_path: Path) -> None:

@@ -69,5 +69,25 @@ def test_only_the_paired_table_has_notes() -> None:
     assert [row[-1] for row in paired.cells()] == ["", "", "fitted"]
 
 
+def test_a_table_claims_these_frames_only_where_all_were_fitted() -> None:
+    other = score("fit", 45, clip="two", protocol=PAIRED, mismatch="fitted to one.mkv, not to this clip")
+    (table,) = tables(
+        [score("bicubic", 30), score("fit", 45, protocol=PAIRED), score("bicubic", 30, clip="two"), other]
+    )
+    assert table.title == "paired (fitted on HR frames; see note)"
+    notes = {(row.clip, row.method): cells[-1] for row, cells in zip(table.rows, table.cells(), strict=True)}
+    assert notes["one", "fit"] == "fitted"
+    assert notes["two", "fit"] == "fitted to one.mkv, not to this clip"
+    assert notes["mean", "fit"] == "not fitted to all of these frames"
+    assert notes["mean", "bicubic"] == ""
+    assert other.flat()["note"] == "fitted to one.mkv, not to this clip"
+
+
+def test_kernels_have_no_protocol() -> None:
+    scores = [*full(), score("fit", 45, protocol=PAIRED)]
+    assert [s.flat()["protocol"] for s in scores] == ["none", "none", "blind", "paired"]
+    assert [s.flat()["protocol"] for s in means(scores)] == ["none", "none", "blind", "paired"]
+
+
 def test_noise_is_in_words() -> None:
     assert [NOISY.noise_words, X4.noise_words] == ["gaussian 30", "none"]

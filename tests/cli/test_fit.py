@@ -1,6 +1,7 @@
 """`vrinr fit` as a user has it, and what `upscale` makes of its file."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ from typer.testing import CliRunner
 from media import clips
 from networks import seeded
 from vrinr_cli.cli.app import app
+from vrinr_cli.cli.fit import report_lines
 from vrinr_cli.jobs import weights
 from vrinr_cli.model import checkpoint
 from vrinr_cli.training.fit import CorrectionRun
 from vrinr_cli.training.fit_chart import draw_chart
-from vrinr_cli.training.fit_options import RatePoint
+from vrinr_cli.training.fit_options import CORRECTED, FitReport, FitScore, RatePoint
 
 SHORT = ["--steps", "3", "--window", "12", "--window-frames", "3", "--precision", "fp32", "--rate", "0.01"]
 
@@ -124,12 +126,14 @@ def test_interrupted_it_says_how_to_go_on_and_does(clip: Path, monkeypatch: pyte
     [
         (["--minutes", "1"], "a fit needs one length"),
         (["--budget", "many"], "budget is 'many'"),
-        (["--crop", "256"], "crop is '256'"),
-        (["--table-entries", "a,b"], "table entries is 'a'"),
-        (["--preset", "paper"], "a preset without a reference"),
+        (["--minutes", "inf"], "a fit needs one length"),
+        (["--budget", "2K"], "budget 2000, not 6144 bytes or more"),
+        (["--crop", "256x256"], "--crop without a preset"),
+        (["--table-entries", "64,64"], "--table-entries without a preset"),
+        (["--scale", "2", "--reference", "none.mp4"], "--scale with --reference"),
+        (["--preset", "paper"], "--weights, --window, --window-frames, --precision with --preset"),
         (["--chart", "rate.svg"], "a chart without a paired correction"),
         (["--chart", "rate.txt", "--reference", "none.mp4"], "charts are .svg or .png"),
-        (["--reference", "none.mp4"], "no such file"),
         (["-o", "w.pt"], "not a .safetensors file"),
     ],
 )
@@ -137,6 +141,94 @@ def test_wrong_use_is_one_line_and_exit_code_2(clip: Path, more: list[str], word
     code, _, told = fitted(clip, *more)
     assert (code, told.count("\n")) == (2, 1), told
     assert words in told
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ([], "a preset without a reference"),
+        (["--crop", "256"], "crop is '256'"),
+        (["--table-entries", "a,b"], "table entries is 'a'"),
+        (["--table-entries", "64,64,64", "--reference", "other.mp4"], "preset paper takes 2 numbers, multiples of 8"),
+        (["--epochs", "inf"], "a fit of length inf"),
+        (["--minutes", "nan"], "a fit of length nan"),
+        (["--budget", "300K"], "--budget with --preset"),
+        (["--chart", "rate.svg"], "--chart with --preset"),
+        (["--batch", "1"], "--batch with --preset"),
+        (["--scale", "2"], "--scale with --preset"),
+        (["--weights", "general"], "--weights with --preset"),
+    ],
+)
+def test_wrong_use_of_a_preset_is_one_line_and_exit_code_2(clip: Path, more: list[str], words: str) -> None:
+    more = [str(clip.with_name(word)) if word == "other.mp4" else word for word in more]
+    code, _, told = run("fit", clip, "--preset", "paper", *more)
+    assert (code, told.count("\n")) == (2, 1), told
+    assert words in told
+
+
+@pytest.mark.parametrize("name", [".", "", "none.mp4"])
+def test_what_is_no_file_is_no_clip(name: str) -> None:
+    code, _, told = run("fit", name)
+    assert (code, told) == (1, f"vrinr: error: {Path(name)}: no such file; name a video file\n")
+
+
+def test_a_reference_that_is_no_file(clip: Path) -> None:
+    code, _, told = fitted(clip, "--reference", "none.mp4")
+    assert (code, told) == (1, "vrinr: error: none.mp4: no such file; check the name\n")
+
+
+def test_a_wrong_device_is_one_line_with_a_preset_too(clip: Path) -> None:
+    words = ["--reference", clip.with_name("other.mp4"), "--preset", "paper", "--device", "nix"]
+    code, _, told = run("fit", clip, *words)
+    assert code == 2
+    assert told == "vrinr: error: device 'nix'; choose auto, cpu, cuda, cuda:N or mps\n"
+
+
+def reported(ours: tuple[int, float]) -> str:
+    """The verdict on (bytes, dB) beside x265 of 1 kB at 30 dB and 4 kB at 40 dB."""
+    points = [(CORRECTED, *ours), ("x265 crf 20", 4000, 40.0), ("x265 crf 36", 1000, 30.0)]
+    flat = FitScore(psnr_rgb=30.0, psnr_y=30.0)
+    report = FitReport(
+        output=Path("w.safetensors"),
+        use="paired",
+        before=flat,
+        after=replace(flat, psnr_y=ours[1]),
+        frames=1,
+        steps=1,
+        minutes=1,
+        bytes=1,
+        points=tuple(RatePoint(name=name, bytes=size, psnr_y=psnr) for name, size, psnr in points),
+    )
+    return report_lines(report)[-2]
+
+
+@pytest.mark.parametrize(
+    ("ours", "words"),
+    [
+        ((2000, 36.0), "for the same bytes x265 of the HR clip gives 35.00 dB: the correction pays"),
+        ((2000, 34.0), "for the same bytes x265 of the HR clip gives 35.00 dB: x265 of the HR clip is the better way"),
+        ((9000, 39.0), "x265 crf 20 gives 40.00 dB for 4.0 kB, fewer bytes: x265 of the HR clip is the better way"),
+        ((9000, 41.0), "x265 was not measured that large; x265 crf 20 gives 40.00 dB for 4.0 kB"),
+        ((500, 29.0), "x265 was not measured that small; x265 crf 36 gives 30.00 dB for 1.0 kB"),
+        ((500, 31.0), "x265 was not measured that small; x265 crf 36 gives 30.00 dB for 1.0 kB: the correction pays"),
+    ],
+)
+def test_the_verdict_says_what_x265_gives(ours: tuple[int, float], words: str) -> None:
+    assert reported(ours) == words
+
+
+def test_a_chart_is_told_and_not_replaced_unasked(clip: Path) -> None:
+    pytest.importorskip("matplotlib")
+    chart, high = clip.with_name("rate.svg"), clips.plain(clip.with_name("hr.mp4"), frames=12, size=(64, 96))
+    chart.write_text("mine")
+    code, _, words = fitted(clip, "--reference", high, "--chart", chart)
+    assert (code, words) == (2, f"vrinr: error: {chart}: exists already; use -y to replace it\n")
+    assert chart.read_text() == "mine"
+    assert not clip.with_suffix(".safetensors").exists()
+    code, _, words = fitted(clip, "--reference", high, "--chart", chart, "-y")
+    assert code == 0, words
+    assert words.splitlines()[-1] == f"{chart} written"
+    assert "<svg" in chart.read_text()
 
 
 def test_a_chart_is_drawn(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from networks import CLIP, noise, seeded, seeded_clip
-from vrinr_cli.errors import WeightsError
+from vrinr_cli.errors import OptionError, WeightsError
 from vrinr_cli.model import checkpoint, clip_checkpoint
 from vrinr_cli.model.clip_config import ClipConfig, dense_for_clip
 from vrinr_cli.model.clip_network import ClipNetwork
@@ -143,3 +143,19 @@ def test_a_weight_that_is_not_finite_is_refused(tmp_path: Path) -> None:
     tensors = tensors_of(path)
     tensors["color.2.bias"][0] = torch.nan
     assert refusal(forged(tmp_path / "a", tensors, CLIP)) == "a weight is not finite"
+
+
+def test_a_small_file_may_not_ask_for_more_memory_than_a_bound() -> None:
+    with pytest.raises(OptionError, match="268435456 coded numbers"):
+        ClipConfig(
+            size=(16, 16),
+            frames=2,
+            cells_per_px=(1.0,),
+            entries=(1 << 24,),
+            features=16,
+            patch_sides=(3,),
+            patch_spacing_px=(1,),
+            patch_blur_px=(1.0,),
+            key="xyt",
+            table_step=0.05,
+        )

@@ -103,3 +103,10 @@ def test_a_patch_covers_the_same_part_of_a_larger_picture() -> None:
     for near, far in zip(patch_levels(small, config), patch_levels(large, config), strict=True):
         here, there = torch.tensor([8]), torch.tensor([3 * 8 + 1])
         torch.testing.assert_close(near.read(here * 0, here, here), far.read(here * 0, there, there))
+
+
+def test_patches_never_grow_beyond_the_picture() -> None:
+    config = replace(CLIP, size=(1, 1), patch_blur_px=(64.0, 64.0, 64.0), patch_spacing_px=(64, 64, 64))
+    levels = patch_levels(noise(1, 3, 12, 9), config)
+    sides = [(level.height - 12) // (side // 2 * 2) for level, side in zip(levels, config.patch_sides, strict=True)]
+    assert sides == [12, 12, 12]

@@ -1,5 +1,6 @@
 """`vrinr fit --preset`: two small files in, fitted weights out, which `upscale` and `benchmark` take."""
 
+import math
 import os
 import signal
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from media import clips
 from vrinr_cli.cli.app import app
+from vrinr_cli.engine import memory
 from vrinr_cli.errors import InputError, OptionError, WeightsError
 from vrinr_cli.jobs import SizeRequest, UpscaleOptions
 from vrinr_cli.jobs.job import upscale
@@ -134,16 +136,59 @@ def test_a_damaged_state_is_named(pair: tuple[Path, Path]) -> None:
         fitted(request(pair), options())
 
 
+def test_a_fit_stopped_while_it_is_measured_goes_on_there(
+    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> FitReport:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(clip_fit, "_report", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(request(pair), options())
+    assert not (pair[0].parent / "fit.safetensors").exists()
+    assert sorted(path.name for path in pair[0].parent.glob(".fit*")) == [".fit.safetensors.state"]
+    seen: list[FitProgress] = []
+    assert fitted(request(pair), options(), seen).steps == 3
+    assert seen == []
+    assert list(pair[0].parent.glob(".fit*")) == []
+
+
+def test_two_fits_of_one_request_are_one_file(pair: tuple[Path, Path]) -> None:
+    for name in ("a", "b"):
+        fitted(request(pair, output=pair[0].with_name(f"{name}.safetensors")), options())
+    first, second = (pair[0].with_name(f"{name}.safetensors").read_bytes() for name in ("a", "b"))
+    assert first == second
+
+
+def test_tables_that_do_not_fit_in_memory_are_refused(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 1000)
+    with pytest.raises(InputError, match=r"the tables need 0\.0 GB of memory, 0\.0 GB are free"):
+        fitted(request(pair), options())
+    assert not (pair[0].parent / "fit.safetensors").exists()
+
+
+def test_strict_refuses_a_crop_for_the_whole_picture(pair: tuple[Path, Path]) -> None:
+    report = fitted(request(pair), options(crop=(32, 32)))
+    how = UpscaleOptions(size=SizeRequest(scale="2"), weights=str(report.output), device="cpu", strict=True)
+    with pytest.raises(OptionError, match="were fitted to the middle of the picture alone"):
+        upscale(pair[0], pair[0].with_name("out.mkv"), how)
+
+
 def test_a_crop_is_cut_from_the_middle_of_both() -> None:
-    low, high = (
-        np.arange(side * wide * 3).reshape(1, side, wide, 3).astype(np.uint8) for side, wide in ((8, 12), (16, 24))
-    )
-    small, large = centre(low, high, (8, 8))
-    assert np.array_equal(small, low[:, 2:6, 4:8])
-    assert np.array_equal(large, high[:, 4:12, 8:16])
+    assert centre((8, 12), (16, 24), (8, 8)) == ((slice(2, 6), slice(4, 8)), (slice(4, 12), slice(8, 16)))
     for crop in ((20, 8), (8, 7)):
         with pytest.raises(OptionError, match=f"crop of {crop[1]}x{crop[0]} from 24x16"):
-            centre(low, high, crop)
+            centre((8, 12), (16, 24), crop)
+
+
+@pytest.mark.parametrize(("small", "side", "wanted"), [(120, 270, 9), (100, 150, 3), (240, 360, 33), (60, 240, 100)])
+def test_the_middle_of_both_is_the_same_place_at_any_scale(small: int, side: int, wanted: int) -> None:
+    (rows, _), (high_rows, _) = centre((small, small), (side, side), (wanted, wanted))
+    assert high_rows.stop - high_rows.start == wanted
+    assert rows.start * side == high_rows.start * small
+    assert rows.stop * side == high_rows.stop * small
+    assert abs(high_rows.start + high_rows.stop - side) <= side // math.gcd(side, small)
 
 
 def test_options_choose_frames_crop_and_tables(pair: tuple[Path, Path]) -> None:

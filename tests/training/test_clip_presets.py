@@ -1,12 +1,13 @@
 """Presets and recipes of a fit to one clip."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from vrinr_cli.errors import OptionError
 from vrinr_cli.model.clip_config import for_clip
-from vrinr_cli.training.clip_presets import PRESETS, Recipe, preset, with_entries
+from vrinr_cli.training.clip_presets import PRESETS, Recipe, preset
 
 
 def test_the_papers_preset_is_the_paper_to_the_letter() -> None:
@@ -21,7 +22,7 @@ def test_the_best_preset_has_larger_tables_and_the_squared_error() -> None:
     best, paper = preset("best"), preset("paper")
     larger, config = best.shape((64, 48), 5), paper.shape((64, 48), 5)
     assert larger.entries == tuple(2 * count for count in config.entries)
-    assert with_entries(larger, config.entries) == config
+    assert replace(larger, entries=config.entries) == config
     assert best.recipe == Recipe(loss="mse")
     assert best.epochs > paper.epochs
 
@@ -30,16 +31,6 @@ def test_an_unknown_preset_is_refused() -> None:
     with pytest.raises(OptionError, match=r"^preset 'fast'$") as caught:
         preset("fast")
     assert caught.value.hint == f"choose {', '.join(PRESETS)}"
-
-
-def test_other_tables_change_nothing_else() -> None:
-    config = for_clip((64, 48), 5)
-    entries = tuple(range(8, 8 * config.levels + 8, 8))
-    other = with_entries(config, entries)
-    assert other.entries == entries
-    assert with_entries(other, config.entries) == config
-    with pytest.raises(OptionError, match="levels with"):
-        with_entries(config, (*entries, 8))
 
 
 @pytest.mark.parametrize(

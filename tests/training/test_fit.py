@@ -16,14 +16,23 @@ import torch
 from media import clips
 from networks import TINY, seeded
 from vrinr_cli.engine.device import choose
-from vrinr_cli.errors import InputError, JobError, OptionError, TargetError, VrinrError, WeightsError
+from vrinr_cli.errors import (
+    EncodeError,
+    InputError,
+    InterruptedJobError,
+    JobError,
+    OptionError,
+    TargetError,
+    VrinrError,
+    WeightsError,
+)
 from vrinr_cli.frame import Plane
 from vrinr_cli.model import checkpoint, correction
 from vrinr_cli.model.header import read_header
+from vrinr_cli.training import clip_fit, fit_rates
 from vrinr_cli.training import fit as fit_module
-from vrinr_cli.training import fit_rates
 from vrinr_cli.training.fit import fit
-from vrinr_cli.training.fit_budget import steps_within
+from vrinr_cli.training.fit_budget import check_budget, steps_within
 from vrinr_cli.training.fit_options import (
     CORRECTED,
     FitOptions,
@@ -36,6 +45,7 @@ from vrinr_cli.training.fit_options import (
 from vrinr_cli.training.fit_rates import stream_bytes, x265_point
 from vrinr_cli.training.fit_samples import paired_windows, squared
 from vrinr_cli.training.footage import Pair, read_runs
+from vrinr_cli.training.loop import device_of
 from vrinr_cli.training.measure import psnr_rgb, score
 from vrinr_cli.video.probe import probe
 
@@ -216,13 +226,17 @@ def test_a_clip_too_short_to_hold_frames_out_is_refused(tmp_path: Path) -> None:
         ({"output": "w.pt"}, {}, OptionError, "not a .safetensors file"),
         ({"output": "none/w.safetensors"}, {}, TargetError, "no such folder"),
         ({"output": "base.safetensors"}, {}, TargetError, "exists already"),
-        ({"clip": "none.mp4"}, {}, OptionError, "no such file"),
+        ({"clip": "none.mp4"}, {}, InputError, "no such file"),
         ({"reference": "lr.mkv"}, {}, InputError, "not larger than"),
         ({}, {"crop": (8, 8)}, OptionError, "without a preset"),
-        ({"preset": "paper"}, {"budget": 5000}, OptionError, "a budget with a preset"),
+        ({"preset": "paper"}, {"budget": 7000}, OptionError, "a budget with a preset"),
         ({}, {"first": 12}, OptionError, "first frame 12 of lr.mkv"),
         ({}, {"budget": 6150}, OptionError, "a budget of 6150 bytes holds no correction"),
         ({}, {"device": "xyz"}, OptionError, "device 'xyz'"),
+        ({"preset": "paper"}, {"device": "xyz"}, OptionError, "device 'xyz'"),
+        ({"preset": "paper"}, {"table_entries": (64, 64, 64)}, OptionError, "table entries 64,64,64"),
+        ({"preset": "small"}, {"table_entries": (64, 64)}, OptionError, "table entries 64,64"),
+        ({"preset": "best"}, {"table_entries": (64, 12)}, OptionError, "table entries 64,12"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -266,6 +280,77 @@ def test_what_the_loss_feels_more_is_rounded_finer() -> None:
     assert steps["b"] / steps["a"] == pytest.approx(2)
     assert steps["c"] > steps["b"]
     assert len(correction.pack(correction.quantize(change, steps))) <= 11_000 - 6144
+
+
+def test_a_budget_too_small_is_refused_before_anything_is_read_or_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(tmp_path)
+    assert asked.weights is not None
+    monkeypatch.setattr(fit_module, "gather", lambda *_: pytest.fail("read"))
+    with pytest.raises(OptionError, match="a budget of 6150 bytes holds no correction") as caught:
+        fit(asked, replace(OPTIONS, budget=6150), report=ignore)
+    least = int(caught.value.hint.split()[1])
+    weights = checkpoint.load(asked.weights).state_dict()
+    check_budget(weights, least)
+    with pytest.raises(OptionError):
+        check_budget(weights, least - 1)
+    assert steps_within({name: torch.randn_like(w) for name, w in weights.items()}, least)
+
+
+@pytest.mark.parametrize(("codec", "pix_fmt"), [("ffv1", "bgr0"), ("ffv1", "gbrp10le"), ("ffv1", "yuv444p")])
+def test_a_reference_in_any_colors_has_x265_points(tmp_path: Path, codec: str, pix_fmt: str) -> None:
+    path = clips.plain(tmp_path / "hr.mkv", frames=3, size=(63, 95), codec=codec, pix_fmt=pix_fmt, b_frames=0)
+    info = probe(path)
+    (high,) = read_runs(info, [range(3)])
+    point = x265_point(info, range(3), high, 16.0, tmp_path)
+    assert point.psnr_y > 35
+    assert point.bytes > 0
+
+
+def failing(error: BaseException) -> Callable[..., Any]:
+    def fail(*_: object, **__: object) -> Any:
+        raise error
+
+    return fail
+
+
+def test_x265_that_fails_is_a_note_and_the_correction_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = request(tmp_path)
+    monkeypatch.setattr(fit_rates, "x265_points", failing(EncodeError("no room", hint="make some")))
+    report = fit(asked, replace(OPTIONS, steps=2), report=ignore)
+    assert report.points == ()
+    assert report.notes[-1] == "bytes against dB are left out: no room"
+    assert read_header(asked.output).protocol == "paired"
+
+
+def test_stopped_while_x265_is_measured_the_correction_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(tmp_path)
+    monkeypatch.setattr(fit_rates, "x265_points", failing(KeyboardInterrupt()))
+    with pytest.raises(InterruptedJobError, match=r"w\.safetensors is written"):
+        fit(asked, replace(OPTIONS, steps=2), report=ignore)
+    assert read_header(asked.output).protocol == "paired"
+    assert not (tmp_path / ".w.safetensors.state").exists()
+
+
+def test_auto_is_the_first_device_that_works(tmp_path: Path) -> None:
+    device = choose("auto", "fp32").device
+    assert device_of("auto") == device
+    asked = request(tmp_path, reference=None)
+    fit(asked, replace(OPTIONS, steps=1, device="auto"), report=ignore)
+    assert read_header(asked.output).card["device"] == device.type
+
+
+def test_a_preset_fit_below_the_bicubic_base_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = request(tmp_path, preset="paper")
+    report = fit(asked, FitOptions(steps=1, threads=1), report=ignore)
+    assert report.gain_y < 0
+    assert report.notes[-1].startswith(f"{-report.gain_y:.2f} dB psnr_y below the bicubic base")
+    better = replace(report, after=report.before, notes=())
+    monkeypatch.setattr(clip_fit, "fit_clip", lambda *_, **__: better)
+    assert fit(replace(asked, overwrite=True), FitOptions(steps=1, threads=1), report=ignore) == better
 
 
 def test_no_change_needs_no_room() -> None:
@@ -346,7 +431,15 @@ def test_x265_is_read_between_its_points() -> None:
     points = tuple(RatePoint(name=name, bytes=size, psnr_y=psnr) for name, size, psnr in names)
     flat = FitScore(psnr_rgb=30.0, psnr_y=30.0)
     report = FitReport(
-        output=None, use="paired", before=flat, after=flat, frames=1, steps=1, minutes=1, bytes=1, points=points
+        output=Path("w.safetensors"),
+        use="paired",
+        before=flat,
+        after=flat,
+        frames=1,
+        steps=1,
+        minutes=1,
+        bytes=1,
+        points=points,
     )
     assert report.x265_psnr_y == pytest.approx(35.0)
     assert replace(report, points=points[1:]).x265_psnr_y is None
@@ -364,7 +457,11 @@ def test_x265_is_read_between_its_points() -> None:
         {"window": 4},
         {"scale": 1.0},
         {"scale": float("nan")},
-        {"budget": 10},
+        {"budget": 2000},
+        {"steps": None, "minutes": float("inf")},
+        {"steps": None, "epochs": float("inf")},
+        {"steps": None, "epochs": float("nan")},
+        {"steps": float("inf")},
         {"first": -1},
         {"frames": 0},
         {"precision": "fp8"},

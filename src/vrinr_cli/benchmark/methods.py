@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vrinr_cli.benchmark.scores import BLIND
+from vrinr_cli.benchmark.scores import NO_PROTOCOL
 from vrinr_cli.engine.color import ColorConverter, Picture
 from vrinr_cli.engine.device import Compute
 from vrinr_cli.engine.engine import Engine, Geometry
 from vrinr_cli.errors import OptionError
 from vrinr_cli.frame import ColorSpec, Family, Frame, Matrix, PlaneFormat, Range
 from vrinr_cli.jobs import weights as weight_files
-from vrinr_cli.model.header import read_header
+from vrinr_cli.model.header import CheckpointHeader, read_header
 from vrinr_cli.model.resample import BICUBIC, LANCZOS, Kernel
 from vrinr_cli.training.corpus import Pixels
 
@@ -40,12 +40,14 @@ class Method:
     is_baseline: bool
     restore: Callable[[Geometry, Sequence[Frame]], Iterator[Frame]]
     """All frames of a clip, in their order."""
+    header: CheckpointHeader | None = None
+    """Of the weights; None for a kernel."""
 
 
 def kernel_methods(compute: Compute, *, matlab: bool) -> list[Method]:
     """The plain kernels: bicubic (a = -0.75), Lanczos, and on demand MATLAB's bicubic."""
     chosen = KERNELS | ({MATLAB: MATLAB_BICUBIC} if matlab else {})
-    return [Method(name, BLIND, True, _by_kernel(kernel, compute)) for name, kernel in chosen.items()]
+    return [Method(name, NO_PROTOCOL, True, _by_kernel(kernel, compute)) for name, kernel in chosen.items()]
 
 
 def network_methods(names: Sequence[str], compute: Compute) -> list[Method]:
@@ -59,7 +61,8 @@ def network_methods(names: Sequence[str], compute: Compute) -> list[Method]:
     for path in (weight_files.find(name) for name in names if name != NO_WEIGHTS):
         if path.stem in methods or path.stem in (*KERNELS, MATLAB):
             raise OptionError(f"two methods would be called {path.stem}", hint="give each weights file its own name")
-        methods[path.stem] = Method(path.stem, read_header(path).protocol, False, _by_network(path, compute))
+        header = read_header(path)
+        methods[path.stem] = Method(path.stem, header.protocol, False, _by_network(path, compute), header)
     return list(methods.values())
 
 

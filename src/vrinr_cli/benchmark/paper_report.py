@@ -11,15 +11,15 @@ from vrinr_cli.benchmark.paper_suite import (
     FEATURES,
     CaseResult,
     SuiteCase,
-    is_vid4,
+    data_set,
 )
-from vrinr_cli.benchmark.paper_tables import ABLATIONS_PRINTED, PRINTED, TABLES, Printed
+from vrinr_cli.benchmark.paper_tables import ABLATIONS_PRINTED, PRINTED, TABLES, VID4, Printed
 from vrinr_cli.benchmark.tables import Column, Table
 
 SAME_DB = 0.5
 """Within it a fit and its control are called the same."""
 HIGH_PSNR = 40.0
-"""Above it at x4 or more a figure tells of the fit alone, and is marked."""
+"""Above it a figure tells of the fit alone, and is marked."""
 ASKED = ("x4", "x2", "x8", "x1 gaussian 50")
 """What a choice is judged by: the input that was learned, and some that were not."""
 
@@ -29,6 +29,8 @@ class SuiteRow:
     """One input of one table: means over clips, each clip counting alike."""
 
     table: str
+    data: str
+    """ "Vid4" or "other clips"."""
     name: str
     """Of the input, or of the ablation."""
     preset: str
@@ -62,6 +64,7 @@ class SuiteRow:
         """For JSON and CSV; the names say that the figures are paired."""
         return {
             "table": self.table,
+            "data": self.data,
             "input": self.name,
             "preset": self.preset,
             "frames": self.frames,
@@ -100,15 +103,21 @@ COLUMNS: tuple[Column[SuiteRow], ...] = (
 def tables(results: Sequence[CaseResult]) -> list[Table[SuiteRow]]:
     """One table a preset and number of frames, then the ablations."""
     found = []
-    for chosen, frames in dict.fromkeys((r.case.preset, r.case.frames) for r in results):
-        of_both = [r for r in results if (r.case.preset, r.case.frames) == (chosen, frames)]
-        rows = tuple(_input_rows(of_both))
+    for group in dict.fromkeys(_group(result) for result in results):
+        of_group = [result for result in results if _group(result) == group]
+        words = f"{group[0]}, {group[1]}, {group[2]} frames"
+        rows = tuple(_input_rows(of_group))
         if rows:
-            found.append(Table(f"paired (fitted on these frames): {chosen}, {frames} frames", COLUMNS, rows))
-        ablations = tuple(_ablation_rows(of_both))
+            found.append(Table(f"paired (fitted on these frames): {words}", COLUMNS, rows))
+        ablations = tuple(_ablation_rows(of_group))
         if ablations:
-            found.append(Table(f"paired: Tables 4 and 5 and choices, {chosen}, {frames} frames", COLUMNS, ablations))
+            found.append(Table(f"paired: Tables 4 and 5 and choices, {words}", COLUMNS, ablations))
     return found
+
+
+def _group(result: CaseResult) -> tuple[str, str, int]:
+    """What is averaged: data set, preset, frames."""
+    return data_set(result.case), result.case.preset, result.case.frames
 
 
 def _input_rows(results: Sequence[CaseResult]) -> Iterable[SuiteRow]:
@@ -151,6 +160,7 @@ def _row(
 ) -> SuiteRow:
     return SuiteRow(
         table=table,
+        data=data_set(results[0].case),
         name=name,
         preset=results[0].case.preset,
         frames=results[0].case.frames,
@@ -167,8 +177,8 @@ def _row(
 
 
 def _is_printed_for(table: str, results: Sequence[CaseResult]) -> bool:
-    """The paper's figures stand beside Vid4's clips alone; Table 2's, of other clips, say so themselves."""
-    return is_vid4(results) or table == "Table 2"
+    """The paper's figures stand beside all of Vid4's clips; Table 2's, of other clips, say so themselves."""
+    return _clips(results) == set(VID4) or table == "Table 2"
 
 
 def _clips(results: Iterable[CaseResult]) -> set[str]:

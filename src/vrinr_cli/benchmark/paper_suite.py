@@ -6,13 +6,15 @@ both score alike is memory of the clip, not restoration. Each fit's result is ke
 that was stopped goes on, and several processes can share the work.
 """
 
+import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +23,7 @@ from vrinr_cli.benchmark.clips import degraded, find_clips, read_clip
 from vrinr_cli.benchmark.metrics import psnr_rgb, ssim
 from vrinr_cli.benchmark.paper_tables import INPUTS, VID4, PaperInput
 from vrinr_cli.benchmark.scores import Condition
-from vrinr_cli.errors import InputError, OptionError, WeightsError
+from vrinr_cli.errors import InputError, OptionError, TargetError, WeightsError
 from vrinr_cli.model import clip_checkpoint
 from vrinr_cli.model.checkpoint import write_whole
 from vrinr_cli.model.clip_config import ClipConfig, with_constant_code
@@ -82,13 +84,22 @@ class SuiteCase:
     frames: int
     epochs: float
     seed: int
+    pixels: str
+    """sha256 of the HR frames: another clip of the same name is another case."""
+    settings: str
+    """sha256 of the network's shape and the recipe, as far as they differ from the defaults."""
 
     @property
     def slug(self) -> str:
-        """A file name."""
+        """A file name, for people; `digest` in it tells cases apart."""
         words = (self.clip, self.preset, self.variant or "as is", f"{self.size[1]}x{self.size[0]}x{self.frames}")
-        text = "-".join((*words, f"{self.epochs:g}", str(self.seed)))
-        return "".join(c if c.isalnum() or c in "-." else "_" for c in text)
+        text = "".join(c if c.isalnum() or c in "-." else "_" for c in "-".join(words))
+        return f"{text}-{self.digest[:8]}"
+
+    @property
+    def digest(self) -> str:
+        """sha256 over all of it."""
+        return hashlib.sha256(json.dumps(to_plain(self), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +132,8 @@ class CaseResult:
     version: str = __version__
 
     def score(self, name: str) -> InputScore:
-        """The score of an input; it must be there."""
-        return next(score for score in self.scores if score.name == name)
+        """The score of an input; a result that is read has all of them."""
+        return {score.name: score for score in self.scores}[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +208,14 @@ def run(
 
     Raises:
         InputError: no clip, or one that cannot be read or is too short.
+        TargetError: the folder of results cannot be made.
         WeightsError: a kept result is damaged.
     """
     torch.set_num_threads(request.threads)
-    request.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        request.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TargetError(f"{request.folder}: {error.strerror or error}", hint="choose another --results") from error
     results: list[CaseResult] = []
     work = list(_work(request))
     for number, (case, path) in enumerate(work):
@@ -209,7 +224,10 @@ def run(
             started(case, number, len(work))
             result = run_case(case, _pixels(path, request), progress)
             write_whole(kept, (json.dumps(to_plain(result), indent=1) + "\n").encode())
-        results.append(read_result(kept))
+        result = read_result(kept)
+        if result.case != case:
+            raise WeightsError(f"{kept.name}: the result of another fit", hint="delete it, and it is run again")
+        results.append(result)
     return results
 
 
@@ -220,11 +238,15 @@ def read_result(path: Path) -> CaseResult:
         WeightsError: it is damaged.
     """
     try:
-        return from_plain(CaseResult, json.loads(path.read_text()), at=path.name)
-    except (OSError, ValueError) as error:
+        result = from_plain(CaseResult, json.loads(path.read_text()), at=path.name)
+    except (OSError, ValueError, TypeError) as error:
         raise WeightsError(
             f"{path.name}: no result of a fit ({error})", hint="delete it, and it is run again"
         ) from error
+    missing = {one.name for one in INPUTS} - {score.name for score in result.scores}
+    if missing:
+        raise WeightsError(f"{path.name}: a result without {min(missing)}", hint="delete it, and it is run again")
+    return result
 
 
 def run_case(case: SuiteCase, pixels: Pixels, progress: Callable[[StepReport], None]) -> CaseResult:
@@ -324,23 +346,42 @@ def _kept(network: ClipNetwork, case: SuiteCase) -> tuple[ClipNetwork, int]:
 
 def _work(request: SuiteRequest) -> Iterator[tuple[SuiteCase, Path]]:
     """Every case with its clip: all clips of a preset, then their controls, then the ablations."""
-    clips = {name: (path, _pixels(path, request).shape) for name, path in find_clips(request.sources).items()}
+    clips = {name: (path, _facts(path, request)) for name, path in find_clips(request.sources).items()}
     plain = [(name, "") for name in request.presets]
     controls = [(name, CONTROL) for name in request.presets] if request.has_controls else []
     fitted = [ablation.name for ablation in ABLATIONS if not ablation.is_preset] if request.has_ablations else []
     ablations = [("paper", name) for name in fitted]
     for chosen, variant in (*plain, *controls, *ablations):
-        for clip, (path, shape) in clips.items():
+        for clip, (path, (shape, digest)) in clips.items():
             case = SuiteCase(
                 clip=clip,
                 preset=chosen,
                 variant=variant,
                 size=(shape[1], shape[2]),
                 frames=shape[0],
-                epochs=request.epochs or preset(chosen).epochs,
+                epochs=float(request.epochs or preset(chosen).epochs),
                 seed=request.seed,
+                pixels=digest,
+                settings="",
             )
-            yield case, path
+            yield replace(case, settings=_settings(case)), path
+
+
+def _facts(path: Path, request: SuiteRequest) -> tuple[tuple[int, ...], str]:
+    """Shape and sha256 of a clip's HR frames."""
+    pixels = _pixels(path, request)
+    return pixels.shape, hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def _settings(case: SuiteCase) -> str:
+    words = [_told(record) for record in shape_and_recipe(case)]
+    return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
+
+
+def _told(record: ClipConfig | Recipe) -> dict[str, object]:
+    """The fields that differ from their defaults: a new field changes no case that does not use it."""
+    plain = to_plain(record)
+    return {f.name: plain[f.name] for f in fields(record) if getattr(record, f.name) != f.default}
 
 
 def _pixels(path: Path, request: SuiteRequest) -> Pixels:
@@ -353,6 +394,6 @@ def _pixels(path: Path, request: SuiteRequest) -> Pixels:
     return read_clip(path, frames=request.frames, crop=(side, side))
 
 
-def is_vid4(results: Sequence[CaseResult]) -> bool:
-    """Whether these are all clips of Vid4 and no others."""
-    return {result.case.clip for result in results} == set(VID4)
+def data_set(case: SuiteCase) -> str:
+    """What a clip's figures are averaged with: "Vid4", by the clip's name, or "other clips"."""
+    return "Vid4" if case.clip in VID4 else "other clips"

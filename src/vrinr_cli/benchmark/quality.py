@@ -1,7 +1,7 @@
 """Quality of what is really produced: clips are degraded, restored by the engine, and compared with what they were."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,13 +10,14 @@ import torch
 from vrinr_cli.benchmark import extra
 from vrinr_cli.benchmark.clips import degraded, find_clips, read_clip
 from vrinr_cli.benchmark.environment import Environment, environment_of
+from vrinr_cli.benchmark.fitted import clip_digest, mismatch, other_clip
 from vrinr_cli.benchmark.methods import Method, as_tensor, kernel_methods, network_methods, rgb_frames, rgb_geometry
 from vrinr_cli.benchmark.metrics import Figures, Meter
 from vrinr_cli.benchmark.pictures import Comparison, Window, best_window, compare, shown_condition
 from vrinr_cli.benchmark.request import QualityRequest
 from vrinr_cli.benchmark.scores import Condition, Score, with_gains
 from vrinr_cli.engine.device import choose
-from vrinr_cli.errors import InputError
+from vrinr_cli.errors import InputError, OptionError
 from vrinr_cli.frame import Frame, Plane
 from vrinr_cli.training.corpus import Pixels
 from vrinr_cli.training.validate import crop_for
@@ -60,6 +61,8 @@ class _Case:
     """One clip under one condition."""
 
     clip: str
+    digest: str
+    """Of the clip's file."""
     reference: Pixels
     """(T, H, W, 3), cut to what the scale makes of whole LR pixels."""
     source: Pixels
@@ -96,7 +99,8 @@ def measure(request: QualityRequest, *, listen: Listener | None = None, pictures
         pictures: whether one frame of each clip is kept for looking at.
 
     Raises:
-        OptionError: no weights of that name, or a package of the extra is missing.
+        OptionError: no weights of that name, weights that a strict request refuses, or a package of the extra is
+            missing.
         DeviceError: the device is not to be had.
         InputError: no clip, or one that cannot be read or is too small.
         WeightsError: the weights are damaged.
@@ -109,6 +113,9 @@ def measure(request: QualityRequest, *, listen: Listener | None = None, pictures
     compute = choose(request.device, request.precision)
     clips = find_clips(request.sources)
     methods = [*kernel_methods(compute, matlab=request.matlab), *network_methods(request.weights, compute)]
+    digests = {name: clip_digest(path) for name, path in clips.items()}
+    if request.strict:
+        _check_clips(digests, methods)
     conditions = request.conditions()
     total = len(clips) * len(conditions) * len(methods)
     scores: list[Score] = []
@@ -116,13 +123,32 @@ def measure(request: QualityRequest, *, listen: Listener | None = None, pictures
     for name, path in clips.items():
         pixels = read_clip(path, frames=request.frames, crop=request.crop)
         for condition in conditions:
-            case = _make_case(name, pixels, condition, request)
+            case = _make_case(name, digests[name], pixels, condition, request)
+            if request.strict:
+                _refuse({method.name: _mismatch(case, method) for method in methods}, name)
             if pictures and condition == shown_condition(conditions):
                 case.window = best_window(case.reference[len(case.reference) // 2])
             scores += _score_all(case, methods, request.border, told, Step(len(scores), total, ""))
             if case.window is not None:
                 comparisons.append(_comparison(case, case.window, methods))
     return QualityReport(request, environment_of(compute), tuple(scores), tuple(comparisons))
+
+
+def _check_clips(digests: Mapping[str, str], methods: Sequence[Method]) -> None:
+    """Refuse weights of another file before any frame is read."""
+    for clip, digest in digests.items():
+        _refuse({method.name: other_clip(method.header, digest) for method in methods}, clip)
+
+
+def _refuse(notes: Mapping[str, str], clip: str) -> None:
+    """Raise the first of the notes, by method, that says something."""
+    for method, note in notes.items():
+        if note:
+            raise OptionError(f"{clip}: {method} was {note}", hint="leave out these weights, this clip, or --strict")
+
+
+def _mismatch(case: _Case, method: Method) -> str:
+    return mismatch(method.header, case.digest, size=_size(case.reference), frames=len(case.reference))
 
 
 def _score_all(case: _Case, methods: Sequence[Method], border: int, told: Listener, at: Step) -> list[Score]:
@@ -138,7 +164,7 @@ def _score_all(case: _Case, methods: Sequence[Method], border: int, told: Listen
     return scores
 
 
-def _make_case(clip: str, pixels: Pixels, condition: Condition, request: QualityRequest) -> _Case:
+def _make_case(clip: str, digest: str, pixels: Pixels, condition: Condition, request: QualityRequest) -> _Case:
     size = (pixels.shape[1], pixels.shape[2])
     low, high = crop_for(size, condition.scale)
     if min(low) < 1 or min(high) <= 2 * request.border:
@@ -147,7 +173,7 @@ def _make_case(clip: str, pixels: Pixels, condition: Condition, request: Quality
             hint="leave the scale or the clip out",
         )
     reference = pixels[:, : high[0], : high[1]]
-    return _Case(clip, reference, degraded(reference, low, condition, seed=request.seed), condition)
+    return _Case(clip, digest, reference, degraded(reference, low, condition, seed=request.seed), condition)
 
 
 def _score(case: _Case, method: Method, border: int) -> Score:
@@ -164,7 +190,14 @@ def _score(case: _Case, method: Method, border: int) -> Score:
 
 def _as_score(case: _Case, method: Method, figures: Figures) -> Score:
     return Score(
-        case.clip, len(case.reference), case.condition, method.name, method.protocol, method.is_baseline, figures
+        case.clip,
+        len(case.reference),
+        case.condition,
+        method.name,
+        method.protocol,
+        method.is_baseline,
+        figures,
+        mismatch=_mismatch(case, method),
     )
 
 

@@ -7,8 +7,8 @@ from vrinr_cli.benchmark.page import Page, PageTable, Section
 from vrinr_cli.benchmark.quality import QualityReport, protocol_words
 from vrinr_cli.benchmark.request import QualityRequest
 from vrinr_cli.benchmark.scores import (
-    BLIND,
-    PAIRED_TITLE,
+    PAIRED,
+    PAIRED_ELSEWHERE_TITLE,
     Condition,
     Score,
     columns,
@@ -16,6 +16,7 @@ from vrinr_cli.benchmark.scores import (
     means,
     of_protocol,
     protocols,
+    title_of,
 )
 from vrinr_cli.benchmark.tables import Table
 
@@ -25,6 +26,11 @@ WORDS = {
     "figures tell how well the network stores these frames, not how well it restores others: never compare them with "
     "blind ones. A figure above 40 dB at x4 or more is marked fitted.",
 }
+ELSEWHERE = (
+    "Weights that were fitted on HR frames, beside plain kernels. Where the note names other frames, the weights never "
+    "saw those that are measured. Where there is none, the figures tell how well the network stores these frames. "
+    "Compare neither with blind ones."
+)
 NOTES = (
     ("psnr_rgb", "10 log10(255² / MSE) over all samples of 8-bit RGB, no border, in dB."),
     ("psnr_y", "The same on BT.601 luma in the MATLAB convention (16 to 235, not rounded), without the border, in dB."),
@@ -46,17 +52,23 @@ NOTES = (
 
 def quality_page(report: QualityReport) -> Page:
     """The page of a quality report."""
-    weights = [score.method for score in report.scores if not score.is_baseline]
-    paired = {score.method for score in report.scores if score.protocol == "paired"}
-    first = f"{weights[0]} (paired)" if weights and weights[0] in paired else (weights or ["HR"])[0]
     return Page(
         title="vrinr benchmark: quality",
         facts=_facts(report),
         sections=tuple(_section(report.scores, protocol) for protocol in protocols(report.scores)),
         notes=NOTES,
         comparisons=report.comparisons,
-        first=("bicubic", first),
+        first=("bicubic", _shown_first(report.scores)),
     )
+
+
+def _shown_first(scores: Sequence[Score]) -> str:
+    """The picture beside the kernel's: of the first blind weights, else of the first paired ones, else HR."""
+    for protocol in protocols(scores):
+        for score in scores:
+            if score.protocol == protocol:
+                return f"{score.method} (paired)" if protocol == PAIRED else score.method
+    return "HR"
 
 
 def _facts(report: QualityReport) -> tuple[tuple[str, str], ...]:
@@ -64,9 +76,9 @@ def _facts(report: QualityReport) -> tuple[tuple[str, str], ...]:
     clips = dict.fromkeys(score.clip for score in report.scores)
     frames = {score.clip: score.frames for score in report.scores}
     return (
-        ("protocol", " and ".join(PAIRED_TITLE if p == "paired" else p for p in protocols(report.scores))),
+        ("protocol", " and ".join(title_of(report.scores, p) for p in protocols(report.scores))),
         ("conventions", protocol_words(request)),
-        ("clips", f"{len(clips)} ({sum(frames.values())} frames){_part(request)}: {', '.join(clips)}"),
+        ("clips", f"{len(clips)} ({counted(sum(frames.values()))}){_part(request)}: {', '.join(clips)}"),
         ("weights", ", ".join(dict.fromkeys(s.method for s in report.scores if not s.is_baseline)) or "none"),
         ("date", environment.date),
         ("version", f"vrinr {environment.version}, torch {environment.torch}, Python {environment.python}"),
@@ -76,10 +88,15 @@ def _facts(report: QualityReport) -> tuple[tuple[str, str], ...]:
 
 def _part(request: QualityRequest) -> str:
     """Which part of the clips was measured, where it is not all."""
-    parts = [f"the first {request.frames} frames at most"] if request.frames else []
+    parts = [f"the first {counted(request.frames)} at most"] if request.frames else []
     if request.crop:
         parts.append(f"the middle {request.crop[1]}x{request.crop[0]}")
     return f", {' of '.join(reversed(parts))}" if parts else ""
+
+
+def counted(frames: int) -> str:
+    """As in "1 frame" and "2 frames"."""
+    return f"{frames} frame" if frames == 1 else f"{frames} frames"
 
 
 def _section(scores: Sequence[Score], protocol: str) -> Section:
@@ -91,10 +108,10 @@ def _section(scores: Sequence[Score], protocol: str) -> Section:
         mean_columns = tuple(column for column in columns(protocol) if column.title != "clip")
         over = PageTable(Table("Mean over clips", mean_columns, tuple(over_clips)), _clip_and_condition)
         tables = [over, PageTable(by_clip.table, by_clip.group, is_folded=True)]
-    title = PAIRED_TITLE if protocol != BLIND else BLIND
-    return Section(
-        title.capitalize(), WORDS[protocol], tuple(tables), (*_over_scale(over_clips), *_over_noise(over_clips))
-    )
+    title = title_of(chosen, protocol)
+    words = ELSEWHERE if title == PAIRED_ELSEWHERE_TITLE else WORDS[protocol]
+    charts = (*_over_scale(over_clips), *_over_noise(over_clips))
+    return Section(title[0].upper() + title[1:], words, tuple(tables), charts)
 
 
 def _clip_and_condition(score: Score) -> tuple[str, Condition]:

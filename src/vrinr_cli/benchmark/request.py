@@ -41,6 +41,8 @@ class QualityRequest:
     """CPU threads; 0 leaves torch's choice."""
     seed: int = 0
     """Decides the noise."""
+    strict: bool = False
+    """Whether paired weights that were fitted to other frames are refused."""
 
     def __post_init__(self) -> None:
         if not self.scales or any(not 1 <= scale <= 32 for scale in self.scales):  # refuses nan too

@@ -8,7 +8,11 @@ from vrinr_cli.benchmark.metrics import Figures
 from vrinr_cli.benchmark.tables import Column, Table
 
 BLIND, PAIRED = "blind", "paired"
+NO_PROTOCOL = "none"
+"""Of kernels, which are fitted to nothing and stand beside either."""
 PAIRED_TITLE = "paired (fitted on these frames)"
+PAIRED_ELSEWHERE_TITLE = "paired (fitted on HR frames; see note)"
+"""Where weights were fitted to other frames than those that are measured."""
 MEAN = "mean"
 """What stands for the clip in a mean over clips."""
 FITTED_PSNR = 40.0
@@ -43,18 +47,21 @@ class Score:
     method: str
     """Name of a kernel or of weights."""
     protocol: str
-    """Of the method: `BLIND`, or `PAIRED` where it learned from the clip's own HR frames."""
+    """Of the method: `BLIND`, or `PAIRED` where it learned from a clip's HR frames; `NO_PROTOCOL` for kernels."""
     is_baseline: bool
     """Whether the method is a plain kernel."""
     figures: Figures
     gain: float | None = None
     """psnr_y over the best of the kernels, in dB; None for kernels."""
+    mismatch: str = ""
+    """Which other frames paired weights were fitted to, in words; empty where they were fitted to these."""
 
     @property
     def note(self) -> str:
-        """What must stand beside the figure: "fitted" where it tells of the fit alone."""
+        """What must stand beside the figure: which frames were fitted, if others; "fitted" if it tells of the fit."""
         is_high = self.protocol == PAIRED and self.condition.scale >= 4
-        return "fitted" if is_high and max(self.figures.psnr_rgb, self.figures.psnr_y) > FITTED_PSNR else ""
+        is_fitted = is_high and max(self.figures.psnr_rgb, self.figures.psnr_y) > FITTED_PSNR
+        return self.mismatch or ("fitted" if is_fitted else "")
 
     def flat(self) -> dict[str, Any]:
         """For JSON and CSV. Paired figures have names of their own, so that no column holds both protocols."""
@@ -77,6 +84,7 @@ class Score:
             "method": self.method,
             "protocol": self.protocol,
             **{prefix + name: value for name, value in values.items()},
+            "note": self.note,
         }
 
 
@@ -115,9 +123,16 @@ def tables(scores: Sequence[Score]) -> list[Table[Score]]:
     for protocol in protocols(scores):
         chosen = of_protocol(scores, protocol)
         rows = (*chosen, *(means(chosen) if has_several_clips(chosen) else ()))
-        title = PAIRED_TITLE if protocol == PAIRED else protocol
-        found.append(Table(title, columns(protocol), rows))
+        found.append(Table(title_of(chosen, protocol), columns(protocol), rows))
     return found
+
+
+def title_of(scores: Iterable[Score], protocol: str) -> str:
+    """The protocol in words, which claim "these frames" only where all paired weights were fitted to them."""
+    if protocol != PAIRED:
+        return protocol
+    is_elsewhere = any(score.mismatch for score in scores if score.protocol == PAIRED)
+    return PAIRED_ELSEWHERE_TITLE if is_elsewhere else PAIRED_TITLE
 
 
 def has_several_clips(scores: Iterable[Score]) -> bool:
@@ -127,7 +142,7 @@ def has_several_clips(scores: Iterable[Score]) -> bool:
 
 def columns(protocol: str = BLIND) -> tuple[Column[Score], ...]:
     """Of a table of scores; only the paired one has notes."""
-    note = (Column[Score]("note", lambda s: s.note),) if protocol == PAIRED else ()
+    note = (Column[Score]("note", lambda s: s.note, width=72),) if protocol == PAIRED else ()
     return (
         Column("clip", lambda s: s.clip, width=18),
         Column("scale", lambda s: f"x{s.condition.scale:g}", width=6),
@@ -148,7 +163,10 @@ def _mean(scores: list[Score]) -> Score:
     rgb, y = (sum(values) / len(values) for values in ([f.psnr_rgb for f in figures], [f.psnr_y for f in figures]))
     ssim, change = (_mean_of_all(values) for values in ([f.ssim for f in figures], [f.dtssd_y for f in figures]))
     frames = sum(score.frames for score in scores)
-    return replace(first, clip=MEAN, frames=frames, figures=Figures(rgb, y, ssim, change), gain=None)
+    notes = {score.mismatch for score in scores}
+    mismatch = first.mismatch if len(notes) == 1 else "not fitted to all of these frames"
+    chosen = Figures(rgb, y, ssim, change)
+    return replace(first, clip=MEAN, frames=frames, figures=chosen, gain=None, mismatch=mismatch)
 
 
 def _mean_of_all(values: list[float | None]) -> float | None:

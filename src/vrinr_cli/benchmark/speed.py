@@ -51,6 +51,7 @@ class SpeedRow:
             "points": self.points,
             "seconds": self.seconds,
             "spread": self.spread,
+            "per_second": self.per_second,
             "points_per_second": self.points_per_second,
         }
 

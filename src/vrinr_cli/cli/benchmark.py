@@ -13,7 +13,7 @@ from vrinr_cli.cli import parse
 from vrinr_cli.cli.progress import show_duration
 from vrinr_cli.cli.show import print_json, say, shown_errors
 from vrinr_cli.cli.suite import run_speed, run_suite
-from vrinr_cli.cli.tables import print_table
+from vrinr_cli.cli.tables import is_terminal, print_table
 from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs.size import parse_size
 
@@ -23,10 +23,21 @@ if TYPE_CHECKING:
     from vrinr_cli.benchmark.scores import Score
 
 PAPER = "The paper's network"
+QUALITY = {"scales", "degradation", "noise", "noise_kind", "weights", "strict", "border", "matlab_bicubic"} | {
+    "html",
+    "precision",
+}
+"""Options that only the measurement of weights has."""
+SUITE = {"preset", "full", "epochs", "ablations", "no_controls", "results"}
+NOT_WITH_SUITE = QUALITY | {"device"}
+NOT_WITH_SPEED = QUALITY | SUITE - {"preset"} | {"clips", "suite", "frames", "crop", "seed", "csv"}
+SUITE_GRID = 16
+"""The suite's crops are whole multiples of it: LR frames at x2, x4, x8 and x16 have whole sizes."""
 DEGRADED, REPORT, MACHINE = "What is done to the clips", "Reports", "Machine"
 
 
 def benchmark(
+    context: typer.Context,
     clips: Annotated[
         list[Path] | None, typer.Argument(help="Clips, or folders that are searched with their subfolders.")
     ] = None,
@@ -47,20 +58,30 @@ def benchmark(
         str,
         typer.Option(help="gaussian: levels are sigmas of 255. poisson: the paper's levels.", rich_help_panel=DEGRADED),
     ] = "gaussian",
-    seed: Annotated[int, typer.Option(help="Decides the noise.", rich_help_panel=DEGRADED)] = 0,
+    seed: Annotated[int, typer.Option(help="Decides the noise; in the suite the fit.", rich_help_panel=DEGRADED)] = 0,
     weights: Annotated[
         list[str] | None,
         typer.Option(help="Bundled weights or a .safetensors file, or none; may be repeated. Default: general"),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse weights that were fitted to other HR frames than these.")
+    ] = False,
     frames: Annotated[int | None, typer.Option(help="At most so many frames of each clip.")] = None,
-    crop: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT of the middle that is measured.")] = None,
+    crop: Annotated[
+        str | None, typer.Option(help="WIDTHxHEIGHT of the middle that is measured; for the suite a square.")
+    ] = None,
     border: Annotated[int, typer.Option(help="Pixels that psnr_y, ssim and dtssd_y leave out on each side.")] = 4,
     matlab_bicubic: Annotated[
         bool, typer.Option("--matlab-bicubic", help="Also MATLAB's bicubic, which published tables have.")
     ] = False,
     device: Annotated[str, typer.Option(help="auto cpu cuda cuda:N mps", rich_help_panel=MACHINE)] = "auto",
     precision: Annotated[str, typer.Option(help="auto fp32 bf16 fp16", rich_help_panel=MACHINE)] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads. Default: one a core", rich_help_panel=MACHINE)] = 0,
+    threads: Annotated[
+        int,
+        typer.Option(
+            help="CPU threads. Default: one a core; for the suite 1", show_default=False, rich_help_panel=MACHINE
+        ),
+    ] = 0,
     json_: Annotated[
         bool, typer.Option("--json", help="One JSON object per score on stdout.", rich_help_panel=REPORT)
     ] = False,
@@ -102,9 +123,9 @@ def benchmark(
         bool, typer.Option("--speed", help="Time a --preset on this machine; takes no CLIPS.", rich_help_panel=PAPER)
     ] = False,
 ) -> None:
-    """Measure quality on CLIPS: each is degraded, restored and compared with what it was.
+    r"""Measure quality on CLIPS: each is degraded, restored and compared with what it was.
 
-    Needs the packages of `pip install 'vrinr[benchmark]'`.
+    Needs the packages of `pip install 'vrinr\[benchmark]'`.
 
     Examples:
       vrinr benchmark data/val
@@ -118,7 +139,10 @@ def benchmark(
       vrinr benchmark --speed --preset paper
     """
     with shown_errors(as_json=json_, resume_hint="the reports were not written"):
+        _check_given(_given(context), suite=suite, is_speed=speed)
         if speed:
+            if preset is not None and len(preset) > 1:
+                raise OptionError(f"--speed times one --preset, not {len(preset)}", hint="leave the others out")
             run_speed(preset[0] if preset else None, device=device, threads=threads, as_json=json_)
             return
         if not clips:
@@ -128,8 +152,6 @@ def benchmark(
 
         check_targets([csv, html], overwrite=yes)
         if suite is not None:
-            if suite != "paper":
-                raise OptionError(f"suite is {suite!r}", hint="choose paper")
             from vrinr_cli.benchmark.paper_suite import SuiteRequest  # noqa: PLC0415
 
             whole = SuiteRequest(
@@ -148,11 +170,11 @@ def benchmark(
             return
         request = QualityRequest(
             sources=tuple(clips),
-            scales=parse.numbers(scales or ("1" if degradation == "none" else "2,3,4,6")),
+            scales=parse.numbers(("1" if degradation == "none" else "2,3,4,6") if scales is None else scales),
             weights=tuple(weights or ["general"]),
             degradation=cast("Degradation", degradation),
             noise=cast("Noise", noise_kind),
-            levels=parse.numbers(noise, "noise levels"),
+            levels=parse.numbers(noise, "noise levels", example="0,10,30"),
             frames=frames,
             crop=None if crop is None else parse_size(crop),
             border=border,
@@ -161,19 +183,60 @@ def benchmark(
             precision=precision,
             threads=threads,
             seed=seed,
+            strict=strict,
         )
         _measure(request, csv=csv, html=html, as_json=json_)
+
+
+def _given(context: typer.Context) -> dict[str, str]:
+    """The parameters that the command line names: their names, and what people call them."""
+    given = {}
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            option = max(parameter.opts, key=len)
+            given[parameter.name or ""] = option if option.startswith("-") else option.upper()
+    return given
+
+
+def _check_given(given: dict[str, str], *, suite: str | None, is_speed: bool) -> None:
+    """Refuse what would have no effect.
+
+    Raises:
+        OptionError: an option of another way to use the command, options that contradict, or no such suite.
+    """
+    if suite not in (None, "paper"):
+        raise OptionError(f"suite is {suite!r}", hint="choose paper")
+    if is_speed:
+        _refuse(given, NOT_WITH_SPEED, "--speed takes no {}", "leave it out")
+    elif suite is not None:
+        _refuse(given, NOT_WITH_SUITE, "--suite takes no {}", "leave it out: the suite runs on the CPU in float32")
+    else:
+        _refuse(given, SUITE, "{} needs --suite", "leave it out, or add --suite paper")
+    if "full" in given and "crop" in given:
+        raise OptionError("--full and --crop contradict each other", hint="choose one of them")
+
+
+def _refuse(given: dict[str, str], refused: set[str], words: str, hint: str) -> None:
+    """Refuse the first option of a set; `words` have a place for it."""
+    for name, option in given.items():
+        if name in refused:
+            raise OptionError(words.format(option), hint=hint)
 
 
 def _side(crop: str | None) -> int:
     """The side of a square crop of the suite.
 
     Raises:
-        OptionError: not a square.
+        OptionError: not a square, or no multiple of `SUITE_GRID`.
     """
     height, width = (256, 256) if crop is None else parse_size(crop)
     if height != width:
         raise OptionError(f"crop is {width}x{height}", hint="the suite takes a square, such as 256x256")
+    if height % SUITE_GRID:
+        raise OptionError(
+            f"crop is {width}x{height}", hint=f"the suite takes a multiple of {SUITE_GRID}, such as 256x256"
+        )
     return height
 
 
@@ -217,19 +280,18 @@ def _shown(request: "QualityRequest", *, as_json: bool) -> "Iterator[Listener]":
         if as_json:
             print_json({"event": "score", **score.flat()})
 
-    if not as_json:
-        typer.echo(protocol_words(request))
     try:
-        with _progress() as on_step:
+        with progress_bar() as on_step:
             yield Listener(on_step, keep)
     finally:
         if not as_json and seen:
+            typer.echo(protocol_words(request))
             for table in tables(seen):
                 print_table(table, group=lambda score: (score.clip, score.condition))
 
 
 @contextlib.contextmanager
-def _progress() -> "Iterator[Callable[[Step], None]]":
+def progress_bar() -> "Iterator[Callable[[Step], None]]":
     """A bar on stderr if it is a terminal, else nothing."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _: None
@@ -239,7 +301,9 @@ def _progress() -> "Iterator[Callable[[Step], None]]":
 
     began = time.monotonic()
     columns = (BarColumn(), TextColumn("{task.completed}/{task.total}"), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True, markup=False), transient=True) as bar:
+    # Redirected, what is printed on stdout would come out beside the bar on stderr: wanted on one terminal alone.
+    shown_on = Console(stderr=True, markup=False)
+    with Progress(*columns, console=shown_on, transient=True, redirect_stdout=is_terminal()) as bar:
         task = bar.add_task("", total=None)
 
         def show(step: "Step") -> None:

@@ -4,14 +4,14 @@ import contextlib
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import typer
 
 from vrinr_cli.cli import parse
 from vrinr_cli.cli.progress import show_duration
 from vrinr_cli.cli.show import print_json, say, shown_errors
-from vrinr_cli.errors import OptionError, printable
+from vrinr_cli.errors import InputError, OptionError, printable
 from vrinr_cli.training.clip_presets import preset as preset_of
 from vrinr_cli.training.fit_options import (
     DEFAULT_MINUTES,
@@ -23,11 +23,13 @@ from vrinr_cli.training.fit_options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 DEFAULTS = FitOptions(steps=1)
+DEFAULT_WEIGHTS = "general"
 LINES = 20
 """Of progress, where there is no terminal."""
+T = TypeVar("T")
 USE, LEARN, PART, MACHINE = "What to make", "How to learn", "Which part", "Machine"
 
 
@@ -49,14 +51,16 @@ def fit(
         ),
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Most bytes of a correction. Default: 300K", rich_help_panel=USE)
+        str | None,
+        typer.Option(help="Most bytes of a correction, 7K or more. Default: 300K", rich_help_panel=USE),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="General weights to correct, by name or file.", rich_help_panel=USE)
-    ] = "general",
+        str | None,
+        typer.Option(help="General weights to correct, by name or file. Default: general", rich_help_panel=USE),
+    ] = None,
     chart: Annotated[
         Path | None,
-        typer.Option(help="Draw bytes against dB: .svg or .png; with --reference.", rich_help_panel=USE),
+        typer.Option(help="Draw bytes against dB: .svg or .png; with --reference, no preset.", rich_help_panel=USE),
     ] = None,
     minutes: Annotated[
         float | None,
@@ -72,19 +76,32 @@ def fit(
     rate: Annotated[
         float | None, typer.Option(help="Peak learning rate. Default: that of the use", rich_help_panel=LEARN)
     ] = None,
-    batch: Annotated[int, typer.Option(help="Windows a step.", rich_help_panel=LEARN)] = DEFAULTS.batch,
+    batch: Annotated[
+        int | None,
+        typer.Option(help=f"No preset: windows a step. Default: {DEFAULTS.batch}", rich_help_panel=LEARN),
+    ] = None,
     window: Annotated[
-        int, typer.Option(help="Side of a window in LR pixels.", rich_help_panel=LEARN)
-    ] = DEFAULTS.window,
+        int | None,
+        typer.Option(
+            help=f"No preset: side of a window in LR pixels. Default: {DEFAULTS.window}", rich_help_panel=LEARN
+        ),
+    ] = None,
     window_frames: Annotated[
-        int, typer.Option(help="Frames of a window.", rich_help_panel=LEARN)
-    ] = DEFAULTS.window_frames,
+        int | None,
+        typer.Option(help=f"No preset: frames of a window. Default: {DEFAULTS.window_frames}", rich_help_panel=LEARN),
+    ] = None,
     scale: Annotated[
-        float, typer.Option(help="Without a reference: by how much CLIP is shrunk.", rich_help_panel=LEARN)
-    ] = DEFAULTS.scale,
+        float | None,
+        typer.Option(
+            help=f"No reference: by how much CLIP is shrunk. Default: {DEFAULTS.scale:g}", rich_help_panel=LEARN
+        ),
+    ] = None,
     table_entries: Annotated[
         str | None,
-        typer.Option(help="With a preset: rows of each table, as 4M,2M,2M,1M.", rich_help_panel=LEARN),
+        typer.Option(
+            help="With a preset: rows of each table, multiples of 8. paper, best: two, as 2M,1M; small: three",
+            rich_help_panel=LEARN,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides every sample.", rich_help_panel=LEARN)] = DEFAULTS.seed,
     crop: Annotated[
@@ -93,15 +110,18 @@ def fit(
     ] = None,
     first: Annotated[int, typer.Option(help="Number of the first frame.", rich_help_panel=PART)] = DEFAULTS.first,
     frames: Annotated[int | None, typer.Option(help="At most so many frames.", rich_help_panel=PART)] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.", rich_help_panel=MACHINE)] = DEFAULTS.device,
-    precision: Annotated[str, typer.Option(help="auto fp32 bf16", rich_help_panel=MACHINE)] = DEFAULTS.precision,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.", rich_help_panel=MACHINE)] = DEFAULTS.device,
+    precision: Annotated[
+        str | None,
+        typer.Option(help=f"No preset: auto fp32 bf16. Default: {DEFAULTS.precision}", rich_help_panel=MACHINE),
+    ] = None,
     threads: Annotated[
         int, typer.Option(help="CPU threads. Default: one a core", rich_help_panel=MACHINE)
     ] = DEFAULTS.threads,
     checkpoint_minutes: Annotated[
         float, typer.Option(help="How often the state is written.", rich_help_panel=MACHINE)
     ] = DEFAULTS.checkpoint_minutes,
-    yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace existing weights.")] = False,
+    yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace existing weights and chart.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Progress and the report as JSON lines on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")] = False,
 ) -> None:
@@ -115,8 +135,26 @@ def fit(
       vrinr fit clip.mp4 --minutes 10
     """
     with shown_errors(as_json=json_, resume_hint="the same command goes on from the last state"):
+        if not clip.is_file():
+            raise InputError(f"{clip}: no such file", hint="name a video file")
+        correcting = {
+            "--budget": budget,
+            "--weights": weights,
+            "--chart": chart,
+            "--batch": batch,
+            "--window": window,
+            "--window-frames": window_frames,
+            "--scale": scale,
+            "--precision": precision,
+        }
+        if preset is not None:
+            _refuse_unused(correcting, "with --preset")
+        else:
+            _refuse_unused({"--table-entries": table_entries, "--crop": crop}, "without a preset")
+        if reference is not None:
+            _refuse_unused({"--scale": scale}, "with --reference")
         if steps is None and minutes is None and epochs is None:
-            minutes, epochs = (None, preset_of(preset).epochs) if preset else (DEFAULT_MINUTES, None)
+            minutes, epochs = (None, preset_of(preset).epochs) if preset is not None else (DEFAULT_MINUTES, None)
         if epochs is not None and preset is None:
             raise OptionError("--epochs without a preset", hint="give --minutes or --steps")
         options = FitOptions(
@@ -125,17 +163,17 @@ def fit(
             epochs=epochs,
             seed=seed,
             rate=rate,
-            batch=batch,
-            window=window,
-            window_frames=window_frames,
-            scale=scale,
+            batch=_given(batch, DEFAULTS.batch),
+            window=_given(window, DEFAULTS.window),
+            window_frames=_given(window_frames, DEFAULTS.window_frames),
+            scale=_given(scale, DEFAULTS.scale),
             budget=parse.file_bytes(budget),
             table_entries=parse.counts(table_entries),
             crop=parse.width_height(crop),
             first=first,
             frames=frames,
             device=device,
-            precision=precision,
+            precision=_given(precision, DEFAULTS.precision),
             threads=threads,
             checkpoint_minutes=checkpoint_minutes,
         )
@@ -148,18 +186,36 @@ def fit(
             output=output if output is not None else clip.with_suffix(".safetensors"),
             reference=reference,
             preset=cast("FitPreset | None", preset),
-            weights=find(weights) if preset is None else None,
+            weights=find(_given(weights, DEFAULT_WEIGHTS)) if preset is None else None,
             overwrite=yes,
         )
         if chart is not None:
-            if reference is None or preset is not None:
+            if reference is None:
                 raise OptionError("a chart without a paired correction", hint="give --reference and no --preset")
-            check_chart(chart)
+            check_chart(chart, overwrite=yes)
         with _shown(as_json=json_, quiet=quiet) as show:
             report = run(request, options, report=show)
-        if chart is not None and report.points:
-            draw_chart(report.points, clip.name, chart)
         _finish(report, as_json=json_, quiet=quiet)
+        if chart is not None:
+            if report.points:
+                draw_chart(report.points, clip.name, chart)
+            if not (json_ or quiet):
+                say(f"{chart} written" if report.points else "note: no chart, as bytes against dB are left out")
+
+
+def _refuse_unused(options: "Mapping[str, object]", use: str) -> None:
+    """Options that this use would ignore.
+
+    Raises:
+        OptionError: one of them was given.
+    """
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise OptionError(f"{', '.join(given)} {use}", hint="it would change nothing, leave it out")
+
+
+def _given(value: T | None, default: T) -> T:
+    return default if value is None else value
 
 
 @contextlib.contextmanager
@@ -231,9 +287,8 @@ def report_lines(report: FitReport) -> list[str]:
         f"psnr_rgb {before.psnr_rgb:.2f} -> {after.psnr_rgb:.2f} dB, over {report.frames} {held}frames"
     )
     lines += _point_lines(report)
-    if report.output is not None:
-        took = f"{report.steps} steps in {show_duration(60 * report.minutes)}"
-        lines.append(f"{printable(str(report.output))}: {_size(report.bytes)}, {took}")
+    took = f"{report.steps} steps in {show_duration(60 * report.minutes)}"
+    lines.append(f"{printable(str(report.output))}: {_size(report.bytes)}, {took}")
     if report.ffv1_bytes:
         lines.append(
             f"the clip itself: {_size(report.raw_bytes)} raw, {_size(report.ffv1_bytes)} lossless (ffv1); "
@@ -254,8 +309,26 @@ def _point_lines(report: FitReport) -> list[str]:
         return []
     lines = [f"{'to send':24}{'kB':>9}{'psnr_y':>9}"]
     lines += [f"{p.name:24}{p.bytes / 1000:9.1f}{p.psnr_y:9.2f}" for p in report.points]
-    x265 = report.x265_psnr_y
+    return [*lines, *_verdict(report)]
+
+
+def _verdict(report: FitReport) -> list[str]:
+    """Whether the correction pays beside x265 of the HR clip; empty where that was not measured."""
+    ours, curve, x265 = report.corrected, report.x265_curve, report.x265_psnr_y
+    if ours is None or not curve:
+        return []
+    pays, loses = "the correction pays", "x265 of the HR clip is the better way"
     if x265 is not None:
-        verdict = "the correction pays" if report.after.psnr_y > x265 else "x265 of the HR clip is the better way"
-        lines.append(f"for the same bytes x265 of the HR clip gives {x265:.2f} dB: {verdict}")
-    return lines
+        words = f"for the same bytes x265 of the HR clip gives {x265:.2f} dB"
+        return [f"{words}: {pays if ours.psnr_y > x265 else loses}"]
+    is_below = ours.bytes < curve[0].bytes
+    nearest = curve[0] if is_below else curve[-1]
+    gives = f"{nearest.name} gives {nearest.psnr_y:.2f} dB for {_size(nearest.bytes)}"
+    if is_below:
+        words = f"x265 was not measured that small; {gives}"
+        return [f"{words}: {pays}" if ours.psnr_y >= nearest.psnr_y else words]
+    return [
+        f"{gives}, fewer bytes: {loses}"
+        if nearest.psnr_y >= ours.psnr_y
+        else f"x265 was not measured that large; {gives}"
+    ]

@@ -52,14 +52,14 @@ def width_height(text: str | None) -> tuple[int, int] | None:
 
 
 def counts(text: str | None) -> tuple[int, ...] | None:
-    """Whole numbers from "4M,2M,512K", in powers of two: K is 1024.
+    """Whole numbers from "2M,1M" or "512K,256K", in powers of two: K is 1024.
 
     Raises:
         OptionError: not numbers.
     """
     if text is None:
         return None
-    hint = "write numbers with commas between, such as 4M,2M,2M,1M"
+    hint = "write numbers with commas between, such as 2M,1M"
     return tuple(_with_unit(part, _BINARY, "table entries", hint) for part in text.split(","))
 
 
@@ -83,8 +83,8 @@ def key_values(texts: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def numbers(text: str, name: str = "scales") -> tuple[float, ...]:
-    """Numbers from "2,2.5,4"; `name` is what they are, for the error's text.
+def numbers(text: str, name: str = "scales", *, example: str = "2,2.5,4") -> tuple[float, ...]:
+    """Numbers from "2,2.5,4"; `name` is what they are and `example` some of them, for the error's text.
 
     Raises:
         OptionError: not numbers.
@@ -92,7 +92,9 @@ def numbers(text: str, name: str = "scales") -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise OptionError(f"{name} are {text!r}", hint="write numbers with commas between, such as 2,2.5,4") from error
+        raise OptionError(
+            f"{name} are {text!r}", hint=f"write numbers with commas between, such as {example}"
+        ) from error
 
 
 def _with_unit(text: str, units: dict[str, int], name: str, hint: str) -> int:

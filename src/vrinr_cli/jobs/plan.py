@@ -170,9 +170,13 @@ def choose_weights(options: UpscaleOptions, source: SourceInfo, size: tuple[int,
 def _misfit(header: CheckpointHeader, source: SourceInfo) -> str:
     """A line if weights were fitted to another file than the source, whichever part of it is asked for."""
     fitted = header.fitted
-    if fitted is None or fitted.digest == source.digest:
+    if fitted is None:
         return ""
-    return f"weights {printable(header.path.name)} were fitted to {printable(fitted.name)}, not to this clip"
+    if fitted.digest != source.digest:
+        return f"weights {printable(header.path.name)} were fitted to {printable(fitted.name)}, not to this clip"
+    if fitted.is_crop:
+        return f"weights {printable(header.path.name)} were fitted to the middle of the picture alone, not to all of it"
+    return ""
 
 
 def _other_scale(header: CheckpointHeader, source: SourceInfo, size: tuple[int, int]) -> str:

@@ -17,6 +17,8 @@ Output = Literal["direct", "residual"]
 
 LARGEST_TABLE = 1 << 26
 """Entries of one level."""
+MOST_CODED = 1 << 27
+"""Numbers in all tables together where they are coded: a small file may ask for no more memory than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,8 @@ class ClipConfig:
         if not 0 <= self.code_scale <= 10 or not 0 <= self.table_init <= 1 or not 0 <= self.table_step <= 1:
             starts = f"table_init {self.table_init}, table_step {self.table_step}"
             problems.append(f"code_scale {self.code_scale}, {starts}")
+        if self.table_step and sum(self.entries) * self.features > MOST_CODED:
+            problems.append(f"{sum(self.entries) * self.features} coded numbers")
         kinds = (
             (self.key, ("stt", "xyt")),
             (self.vertex_hash, ("block", "vertex")),

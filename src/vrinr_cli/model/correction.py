@@ -86,9 +86,11 @@ def unpack(content: bytes, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, T
         ValueError: the bytes hold other than as many levels as the shapes ask for.
     """
     counts = [math.prod(shape) for shape in shapes.values()]
-    planes = _decoded(content, 2 * sum(counts)).reshape(2, -1).astype(np.int64)
-    zigzag = planes[0] + (planes[1] << 8)
-    flat = torch.from_numpy(np.where(zigzag % 2, -(zigzag + 1) // 2, zigzag // 2))
+    planes = _decoded(content, 2 * sum(counts)).reshape(2, -1)
+    zigzag = planes[1].astype(np.int32)
+    zigzag <<= 8
+    zigzag |= planes[0]
+    flat = torch.from_numpy((zigzag >> 1) ^ -(zigzag & 1))
     parts = flat.split(counts)
     return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 

@@ -44,6 +44,8 @@ class FittedTo:
     """Height of the HR frames over height of the LR frames that it learned from."""
     first: int = 0
     """Number of the clip's first frame within the file."""
+    is_crop: bool = False
+    """Whether only the middle of the picture was learned."""
 
     @property
     def protocol(self) -> str:

@@ -117,9 +117,10 @@ class LatticeLevel(nn.Module):
         low, inside = self.lattice.place(code)
         weights, rows = self.weights(code, inside), self.rows(low)
         if self.is_plain:
-            return read_plainly(self.table, block_entries(rows) if self.lattice.is_block else rows, weights)
-        read = read_blocks if self.lattice.is_block else read_entries
-        return read(self.table, rows, weights) + self._rounding(weights)
+            value = read_plainly(self.table, block_entries(rows) if self.lattice.is_block else rows, weights)
+        else:
+            value = (read_blocks if self.lattice.is_block else read_entries)(self.table, rows, weights)
+        return value + self._rounding(weights)
 
     def _rounding(self, weights: Tensor) -> Tensor | float:
         """What v^l moves by if every entry read is moved by a uniform half step, as rounding moves it."""

@@ -56,10 +56,15 @@ def patch_levels(frames: Tensor, config: ClipConfig) -> list[PatchLevel]:
     """Every level's patches of resized frames (T, 3, H, W) in [0, 1], finest first.
 
     Spacing and blur are given in pixels of the size that the network was fitted at; at another size they grow with
-    it, so that a patch covers the same part of the picture.
+    it, so that a patch covers the same part of the picture; beyond the picture's longer side they grow no more.
     """
-    ratio = frames.shape[-2] / config.size[0]
+    ratio, longest = frames.shape[-2] / config.size[0], max(frames.shape[-2:])
     return [
-        PatchLevel(frames, side=side, spacing_px=max(round(spacing * ratio), 1), sigma_px=sigma * ratio)
+        PatchLevel(
+            frames,
+            side=side,
+            spacing_px=min(max(round(spacing * ratio), 1), longest),
+            sigma_px=min(sigma * ratio, longest / 3),
+        )
         for side, spacing, sigma in zip(config.patch_sides, config.patch_spacing_px, config.patch_blur_px, strict=True)
     ]

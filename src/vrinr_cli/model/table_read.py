@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 BLOCK = 8
 """Entries side by side in one row of the block layout."""
@@ -54,7 +55,7 @@ def _read(table: Tensor, rows: Tensor, weights: Tensor, block: int) -> Tensor:
 def _gather(table: Tensor, rows: Tensor, block: int) -> Tensor:
     """Rows (N, R) of `block` entries -> (N, R block, D)."""
     wide = table.view(-1, block * table.shape[1])
-    return wide.index_select(0, rows.flatten()).view(rows.shape[0], -1, table.shape[1])
+    return functional.embedding(rows, wide).view(rows.shape[0], -1, table.shape[1])
 
 
 class _WeightedRead(torch.autograd.Function):

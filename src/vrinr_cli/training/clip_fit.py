@@ -12,6 +12,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 
+from vrinr_cli.engine import memory
 from vrinr_cli.errors import InputError, OptionError, WeightsError
 from vrinr_cli.model import checkpoint, clip_checkpoint
 from vrinr_cli.model.clip_config import ClipConfig
@@ -26,6 +27,7 @@ from vrinr_cli.training.interrupts import HeldInterrupts
 from vrinr_cli.training.loop import device_of
 from vrinr_cli.training.lossless import ffv1_bytes
 from vrinr_cli.training.measure import mean_score
+from vrinr_cli.video.info import SourceInfo
 from vrinr_cli.video.probe import probe
 
 LARGEST_PIXELS = 1 << 26
@@ -66,9 +68,21 @@ def fit_clip(request: FitRequest, options: FitOptions, *, report: Callable[[FitP
     state = _State(request.output, _identity(trainer, pair))
     state.load(trainer)
     _learn(trainer, options, state, report)
-    clip_checkpoint.save(request.output, trainer.finish(), card=_card(request, trainer), fitted=pair.fitted)
+    state.save(trainer)
+    return _finished(request, trainer, pair, state)
+
+
+def _finished(request: FitRequest, trainer: ClipTrainer, pair: ClipPair, state: "_State") -> FitReport:
+    """Write and measure the file; it gets its name last, so that a fit stopped here goes on here."""
+    made = request.output.with_name(f".{request.output.name}.new")
+    try:
+        clip_checkpoint.save(made, trainer.finish(), card=_card(request, trainer), fitted=pair.fitted)
+        found = _report(request, made, trainer, pair)
+        made.replace(request.output)
+    finally:
+        made.unlink(missing_ok=True)
     state.remove()
-    return _report(request, trainer, pair)
+    return found
 
 
 def read_pair(request: FitRequest, options: FitOptions) -> ClipPair:
@@ -84,35 +98,61 @@ def read_pair(request: FitRequest, options: FitOptions) -> ClipPair:
     notes = footage.check_pair(clip, reference)
     first, stop = footage.used_frames(clip, options.first, options.frames)
     _check_amount(options.crop or reference.size, stop - first)
-    low, high = (np.stack(list(footage.pictures(info, range(first, stop)))) for info in (clip, reference))
+    is_crop = options.crop not in (None, reference.size)
+    boxes = centre(clip.size, reference.size, options.crop or reference.size)
+    low, high = (_cut(info, range(first, stop), box) for info, box in zip((clip, reference), boxes, strict=True))
     scale = reference.size[0] / clip.size[0]
-    if options.crop is not None:
-        low, high = centre(low, high, options.crop)
-    fitted = FittedTo(name=clip.path.name, digest=clip.digest, reference=reference.digest, scale=scale, first=first)
+    fitted = FittedTo(
+        name=clip.path.name, digest=clip.digest, reference=reference.digest, scale=scale, first=first, is_crop=is_crop
+    )
     return ClipPair(low, high, fitted, notes)
 
 
-def centre(low: Pixels, high: Pixels, crop: tuple[int, int]) -> tuple[Pixels, Pixels]:
-    """The middle of both, crop (H, W) in HR pixels, at whole LR pixels.
+Box = tuple[slice, slice]
+
+
+def centre(low: tuple[int, int], high: tuple[int, int], crop: tuple[int, int]) -> tuple[Box, Box]:
+    """The middle of both pictures, at whole pixels of both.
+
+    Args:
+        low: (h, w).
+        high: (H, W).
+        crop: (height, width) in HR pixels.
+
+    Returns:
+        Rows and columns of the LR picture, and of the HR picture.
 
     Raises:
-        OptionError: the crop is larger than the clip, or no whole number of LR pixels.
+        OptionError: the crop is larger than the picture, or no whole number of LR pixels.
     """
-    sizes = []
-    for side, small, wanted in zip(high.shape[1:3], low.shape[1:3], crop, strict=True):
-        if wanted > side or (wanted * small) % side:
-            raise OptionError(
-                f"crop of {crop[1]}x{crop[0]} from {high.shape[2]}x{high.shape[1]}",
-                hint=f"choose at most that, and a multiple of {side // math.gcd(side, small)} pixels",
-            )
-        part = wanted * small // side
-        start = (small - part) // 2
-        sizes.append((start, part, start * side // small, wanted))
-    (top, height, high_top, high_height), (left, width, high_left, high_width) = sizes
-    return (
-        np.ascontiguousarray(low[:, top : top + height, left : left + width]),
-        np.ascontiguousarray(high[:, high_top : high_top + high_height, high_left : high_left + high_width]),
-    )
+    parts = []
+    for side, small, wanted in zip(high, low, crop, strict=True):
+        shared = math.gcd(side, small)
+        if wanted > side or wanted % (side // shared):
+            reason = f"choose at most {high[1]}x{high[0]}, and multiples of {side // shared} pixels"
+            raise OptionError(f"crop of {crop[1]}x{crop[0]} from {high[1]}x{high[0]}", hint=reason)
+        units = (shared - wanted * shared // side) // 2  # whole steps at which both grids meet
+        part, start = wanted * small // side, units * (small // shared)
+        first = units * (side // shared)
+        parts.append((slice(start, start + part), slice(first, first + wanted)))
+    (rows, high_rows), (columns, high_columns) = parts
+    return (rows, columns), (high_rows, high_columns)
+
+
+def _cut(info: SourceInfo, frames: range, box: Box) -> Pixels:
+    """A part of some frames, (T, h, w, 3); no more of them is ever held."""
+    return np.stack([np.ascontiguousarray(picture[box]) for picture in footage.pictures(info, frames)])
+
+
+def _check_memory(config: ClipConfig) -> None:
+    """Refuse tables that do not fit: each number is held four times, with its gradient and two moments."""
+    needed = 4 * 4 * sum(config.entries) * config.features
+    free = memory.free_bytes(torch.device("cpu"))
+    if needed > free:
+        raise InputError(
+            f"the tables need {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free",
+            hint="choose --frames, --crop or smaller --table-entries",
+        )
 
 
 def _check_amount(size: tuple[int, int], frames: int) -> None:
@@ -127,7 +167,14 @@ def _check_amount(size: tuple[int, int], frames: int) -> None:
 
 def _shape_and_recipe(chosen: Preset, pair: ClipPair, options: FitOptions) -> tuple[ClipConfig, Recipe]:
     frames, height, width, _ = pair.high.shape
-    config, recipe = chosen.shape((height, width), frames), chosen.recipe
+    try:
+        config, recipe = chosen.shape((height, width), frames), chosen.recipe
+    except OptionError as error:
+        raise InputError(
+            f"{frames} frames of {width}x{height} need larger tables than this preset has ({error})",
+            hint="choose --frames or --crop, or another --preset",
+        ) from error
+    _check_memory(config)
     if options.table_entries is not None:
         config = replace(config, entries=options.table_entries)
     if options.rate is not None:
@@ -206,9 +253,9 @@ class _State:
             if words.get("run") != self.identity:
                 raise WeightsError(f"{self.path.name}: the state of another fit", hint=hint)
             tensors = safetensors.torch.load_file(self.path)
-        except (SafetensorError, OSError) as error:
+            trainer.load_state(tensors, step=int(words["step"]), seconds=float(words["seconds"]))
+        except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
             raise WeightsError(f"{self.path.name}: damaged ({error})", hint=hint) from error
-        trainer.load_state(tensors, step=int(words["step"]), seconds=float(words["seconds"]))
 
     def remove(self) -> None:
         """It is not needed any more."""
@@ -219,16 +266,15 @@ def _card(request: FitRequest, trainer: ClipTrainer) -> dict[str, str]:
     return {
         "preset": str(request.preset),
         "steps": str(trainer.step),
-        "minutes": f"{trainer.seconds / 60:.1f}",
         "device": trainer.device.type,
         "recipe": json.dumps(to_plain(trainer.recipe)),
         "protocol": "paired: fitted to the clip's own HR frames",
     }
 
 
-def _report(request: FitRequest, trainer: ClipTrainer, pair: ClipPair) -> FitReport:
+def _report(request: FitRequest, made_file: Path, trainer: ClipTrainer, pair: ClipPair) -> FitReport:
     """Measured from the file, as whoever uses it will have it."""
-    network = clip_checkpoint.load(request.output).to(trainer.device)
+    network = clip_checkpoint.load(made_file).to(trainer.device)
     source = _unit(pair.low).to(trainer.device)
     made = render_clip(network, source, trainer.config.size)
     given = resized(source, trainer.config.size)
@@ -240,7 +286,7 @@ def _report(request: FitRequest, trainer: ClipTrainer, pair: ClipPair) -> FitRep
         frames=len(pair.high),
         steps=trainer.step,
         minutes=trainer.seconds / 60,
-        bytes=request.output.stat().st_size,
+        bytes=made_file.stat().st_size,
         raw_bytes=pair.high.nbytes,
         ffv1_bytes=ffv1_bytes(pair.high),
         notes=pair.notes,

@@ -1,7 +1,7 @@
 """Named ways to fit the paper's network to one clip: the network's shape and the recipe. Pure data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from vrinr_cli.errors import OptionError
@@ -84,8 +84,3 @@ def preset(name: str) -> Preset:
     if name not in PRESETS:
         raise OptionError(f"preset {name!r}", hint=f"choose {', '.join(PRESETS)}")
     return PRESETS[name]
-
-
-def with_entries(config: ClipConfig, entries: tuple[int, ...]) -> ClipConfig:
-    """The same shape with tables of other sizes, finest first."""
-    return replace(config, entries=entries)

@@ -16,15 +16,18 @@ def read_pictures(path: Path, *, most: int | None = None) -> Pixels:
     """The frames of a clip or still as RGB, (T, H, W, 3) uint8: all, or at most so many from the first.
 
     Raises:
-        InputError: FFmpeg cannot read it.
+        InputError: FFmpeg cannot read it, or it has no video stream.
     """
     if path.suffix == ".npy":
         return _read_array(path)[:most]
     import av  # noqa: PLC0415 - training on arrays works without PyAV
 
+    from vrinr_cli.video.source import main_video  # noqa: PLC0415 - the same
+
     try:
         with av.open(f"file:{path.resolve()}", options={"protocol_whitelist": "file"}) as container:
-            frames = [frame.to_ndarray(format="rgb24") for frame in islice(container.decode(video=0), most)]
+            video = main_video(container, path)
+            frames = [frame.to_ndarray(format="rgb24") for frame in islice(container.decode(video), most)]
         if len({frame.shape for frame in frames}) > 1:
             raise InputError(f"{path.name}: changes its size on the way", hint="cut it into clips of one size")
     except (av.FFmpegError, OSError, IndexError) as error:

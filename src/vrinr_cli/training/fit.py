@@ -8,22 +8,24 @@ import json
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from vrinr_cli.engine.device import Compute, choose
-from vrinr_cli.errors import InputError, OptionError, TargetError
+from vrinr_cli.errors import InputError, InterruptedJobError, OptionError, TargetError, VrinrError
 from vrinr_cli.model import checkpoint, correction
+from vrinr_cli.model.clip_config import LARGEST_TABLE
 from vrinr_cli.model.correction_config import CorrectionConfig
 from vrinr_cli.model.header import FittedTo, read_header
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.record import to_plain
 from vrinr_cli.training import fit_rates, footage
+from vrinr_cli.training.clip_presets import preset
 from vrinr_cli.training.corpus import Pixels
-from vrinr_cli.training.fit_budget import steps_within
+from vrinr_cli.training.fit_budget import check_budget, steps_within
 from vrinr_cli.training.fit_lock import only_one
 from vrinr_cli.training.fit_options import (
     DEFAULT_BUDGET,
@@ -72,7 +74,7 @@ def fit(request: FitRequest, options: FitOptions, *, report: Report) -> FitRepor
         if request.preset is not None:
             from vrinr_cli.training.clip_fit import fit_clip  # noqa: PLC0415 - the other uses do without it
 
-            return fit_clip(request, options, report=report)
+            return _noted(fit_clip(request, options, report=report))
         return correct(request, options, report=report)
 
 
@@ -87,19 +89,21 @@ def correct(request: FitRequest, options: FitOptions, *, report: Report) -> FitR
     compute = choose(options.device, options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
-    material = gather(request, options)
     general = checkpoint.load(request.weights)
+    budget = options.budget or DEFAULT_BUDGET
+    check_budget(general.state_dict(), budget)
+    material = gather(request, options)
     base = read_header(request.weights).digest
-    run = CorrectionRun(checkpoint.load(request.weights), material, options, base=base, output=request.output)
+    run = CorrectionRun(
+        checkpoint.load(request.weights), material, options, base=base, output=request.output, device=compute.device
+    )
     run.learn(report)
-    result = _best(run, general, material, compute, options.budget or DEFAULT_BUDGET)
-    theirs = _x265(material, request.output.parent)
-    stream = fit_rates.stream_bytes(material.clip, material.run) if material.run and theirs else 0
+    result = _best(run, general, material, compute, budget)
     config = CorrectionConfig(network=general.config, base=base)
     correction.save(request.output, result.levels, result.steps, config, card=run.card(result), fitted=material.fitted)
-    size = request.output.stat().st_size
-    ours = fit_rates.our_points(stream, size, result.before, result.after) if theirs else ()
     run.state_path.unlink(missing_ok=True)
+    size = request.output.stat().st_size
+    points, point_notes = _points(material, result, size, request.output)
     return FitReport(
         output=request.output,
         use=material.fitted.protocol,
@@ -110,8 +114,8 @@ def correct(request: FitRequest, options: FitOptions, *, report: Report) -> FitR
         minutes=run.seconds / 60,
         bytes=size,
         raw_bytes=footage.raw_bytes(material.judged.high),
-        points=(*ours, *theirs),
-        notes=(*material.notes, *result.notes),
+        points=points,
+        notes=(*compute.notes, *material.notes, *result.notes, *point_notes),
     )
 
 
@@ -205,6 +209,7 @@ class CorrectionRun(Loop):
         *,
         base: str,
         output: Path,
+        device: torch.device,
         sampler: Sampler | None = None,
         loss: Loss = squared,
     ) -> None:
@@ -216,6 +221,7 @@ class CorrectionRun(Loop):
             options: how.
             base: sha256 of the general weights.
             output: the file that will be made.
+            device: where to compute.
             sampler: None draws windows of the material's pairs.
             loss: what is made small.
         """
@@ -231,7 +237,6 @@ class CorrectionRun(Loop):
             average=AVERAGE,
             checkpoint_minutes=options.checkpoint_minutes,
         )
-        device = torch.device(options.device)
         self.measure = loss
         super().__init__(
             model,
@@ -332,11 +337,34 @@ def _best(run: CorrectionRun, general: VrInr, material: Material, compute: Compu
     return Correction(none, steps, before, before, (note,))
 
 
-def _x265(material: Material, folder: Path) -> tuple[RatePoint, ...]:
-    """The other way to deliver the clip, for a paired fit whose frames are all in memory."""
-    if material.reference is None or material.run is None:
-        return ()
-    return fit_rates.x265_points(material.reference, material.run, material.judged.high[0], folder=folder)
+def _points(
+    material: Material, result: Correction, size: int, output: Path
+) -> tuple[tuple[RatePoint, ...], tuple[str, ...]]:
+    """Bytes against dB of a paired fit whose frames are all in memory, and a note where they cannot be had.
+
+    Raises:
+        InterruptedJobError: stopped meanwhile; the correction is written already.
+    """
+    reference, run = material.reference, material.run
+    if reference is None or run is None:
+        return (), ()
+    try:
+        theirs = fit_rates.x265_points(reference, run, material.judged.high[0], folder=output.parent)
+        stream = fit_rates.stream_bytes(material.clip, run)
+    except (VrinrError, OSError) as error:
+        return (), (f"bytes against dB are left out: {error}",)
+    except KeyboardInterrupt as error:
+        words = f"stopped while x265 was measured, {output.name} is written"
+        raise InterruptedJobError(words, hint="it can be used as it is") from error
+    return (*fit_rates.our_points(stream, size, result.before, result.after), *theirs), ()
+
+
+def _noted(report: FitReport) -> FitReport:
+    """The report of a fit by a preset, with a note where resizing alone is better."""
+    if report.gain_y >= 0:
+        return report
+    note = f"{-report.gain_y:.2f} dB psnr_y below the bicubic base: too short a fit, or tables too small for the clip"
+    return replace(report, notes=(*report.notes, note))
 
 
 def _check(request: FitRequest, options: FitOptions) -> None:
@@ -352,8 +380,20 @@ def _check(request: FitRequest, options: FitOptions) -> None:
         raise TargetError(f"{output.parent}: cannot be written", hint="choose another output")
     for path in (request.clip, *([request.reference] if request.reference else [])):
         if not path.is_file():
-            raise OptionError(f"{path}: no such file", hint="check the name")
+            raise InputError(f"{path}: no such file", hint="check the name")
     if request.preset is None and (options.crop is not None or options.table_entries is not None):
         raise OptionError("a crop or table entries without a preset", hint="give --preset paper, or leave them out")
     if request.preset is not None and options.budget is not None:
         raise OptionError("a budget with a preset", hint="leave one of them out")
+    if request.preset is not None and options.table_entries is not None:
+        _check_entries(request.preset, options.table_entries)
+
+
+def _check_entries(name: str, entries: tuple[int, ...]) -> None:
+    """Refuse tables that the preset's network cannot have."""
+    levels = preset(name).shape((64, 64), 2).levels
+    if len(entries) != levels or any(n % 8 or not 8 <= n <= LARGEST_TABLE for n in entries):
+        raise OptionError(
+            f"table entries {','.join(str(n) for n in entries)}",
+            hint=f"preset {name} takes {levels} numbers, multiples of 8 up to {LARGEST_TABLE >> 20}M",
+        )

@@ -3,19 +3,34 @@
 import math
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from vrinr_cli.errors import OptionError
 from vrinr_cli.model.correction import LARGEST_LEVEL, pack, quantize
+from vrinr_cli.training.fit_options import HEADER_BYTES
 
-HEADER_BYTES = 6144
-"""Of a correction's file, for all but the coded levels."""
 FINEST = 1 / 16
 """Mean step over root mean square of the whole change, below which rounding costs nothing that could be seen."""
 LEAST_SENSITIVITY = 1e-6
 """Of a tensor, over that of the most sensitive one: a tensor without gradients is not rounded to nothing."""
 HALVINGS = 16
 """Of the interval in which the step is sought."""
+
+
+def check_budget(weights: Mapping[str, Tensor], budget: int) -> None:
+    """Refuse a budget that does not even hold a correction that changes nothing.
+
+    Args:
+        weights: every tensor of the general network.
+        budget: bytes of the whole file.
+
+    Raises:
+        OptionError: it is smaller; the hint has the least one.
+    """
+    least = HEADER_BYTES + len(pack({name: torch.zeros_like(w, dtype=torch.int64) for name, w in weights.items()}))
+    if budget < least:
+        raise OptionError(f"a budget of {budget} bytes holds no correction", hint=f"choose {least} or more")
 
 
 def steps_within(
@@ -36,6 +51,7 @@ def steps_within(
     Raises:
         OptionError: the budget does not even hold a file that changes nothing.
     """
+    check_budget(change, budget)
     room = budget - HEADER_BYTES
     shares = _shares(change, sensitivity or {})
     largest = {name: float(value.abs().max()) for name, value in change.items()}
@@ -47,8 +63,6 @@ def steps_within(
 
     fine = max(FINEST * rms, 1e-12)
     coarse = max(4 * max(largest.values()) / min(shares.values()), fine)  # every level is 0
-    if _size(change, steps(coarse)) > room:
-        raise OptionError(f"a budget of {budget} bytes holds no correction", hint="choose 20K or more")
     if _size(change, steps(fine)) <= room:
         return steps(fine)
     for _ in range(HALVINGS):

@@ -1,6 +1,7 @@
 """Bytes against dB as a picture, by matplotlib, which only this and the benchmark need."""
 
 import importlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -11,17 +12,25 @@ from vrinr_cli.training.fit_options import RatePoint
 ENDINGS = (".svg", ".png")
 
 
-def check_chart(path: Path) -> None:
+def check_chart(path: Path, *, overwrite: bool) -> None:
     """Refuse a chart that cannot be drawn, before the work.
+
+    Args:
+        path: the chart.
+        overwrite: whether an existing one may be replaced.
 
     Raises:
         OptionError: another kind of file, or matplotlib is not installed.
-        TargetError: no folder to put it in.
+        TargetError: no folder to put it in, or the chart exists already.
     """
     if path.suffix.lower() not in ENDINGS:
         raise OptionError(f"{path.name}: charts are {' or '.join(ENDINGS)}", hint="name the chart so")
     if not path.parent.is_dir():
         raise TargetError(f"{path.parent}: no such folder", hint="make it first")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise TargetError(f"{path}: cannot be written", hint="choose another file")
+    if path.exists() and not overwrite:
+        raise TargetError(f"{path}: exists already", hint="use -y to replace it")
     _matplotlib("matplotlib")
 
 
@@ -32,6 +41,9 @@ def draw_chart(points: Sequence[RatePoint], title: str, path: Path) -> None:
         points: of `FitReport`.
         title: over the chart.
         path: .svg or .png; replaced where it exists.
+
+    Raises:
+        TargetError: it cannot be written.
     """
     figure = _matplotlib("matplotlib.figure").Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
@@ -44,7 +56,10 @@ def draw_chart(points: Sequence[RatePoint], title: str, path: Path) -> None:
     axes.set(title=title, xlabel="kB in all", ylabel="psnr_y, dB")
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
-    figure.savefig(path)
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise TargetError(f"{path}: cannot be written: {error.strerror}", hint="see that the disk has space") from error
 
 
 def _matplotlib(name: str) -> ModuleType:

@@ -12,6 +12,8 @@ FitPreset = Literal["paper", "best", "small"]
 PRESETS: tuple[FitPreset, ...] = ("paper", "best", "small")
 DEFAULT_BUDGET = 300_000
 """Bytes of a correction."""
+HEADER_BYTES = 6144
+"""Of a correction's file, for all but the coded levels."""
 DEFAULT_MINUTES = 20.0
 CORRECTED = "LR + correction"
 """Name of the point that a paired fit is about."""
@@ -40,7 +42,8 @@ class FitOptions:
     scale: float = 2.0
     """Blind fits: by how much the clip is shrunk to learn from itself."""
     budget: int | None = None
-    """Most bytes of a correction's file; None is `DEFAULT_BUDGET`."""
+    """Most bytes of a correction's file, at least those of one that changes nothing: `HEADER_BYTES` and, for the
+    general weights, about 160 more. None is `DEFAULT_BUDGET`."""
     table_entries: tuple[int, ...] | None = None
     """Preset fits: rows of each level's table, finest first; None chooses from the clip."""
     crop: tuple[int, int] | None = None
@@ -61,8 +64,8 @@ class FitOptions:
         lengths = [length for length in (self.steps, self.minutes, self.epochs) if length is not None]
         if len(lengths) != 1:
             raise OptionError("a fit needs one length", hint="give one of --steps, --minutes and --epochs")
-        if not lengths[0] > 0:
-            raise OptionError(f"a fit of length {lengths[0]}", hint="give a number above 0")
+        if not 0 < lengths[0] < math.inf:  # refuses nan too
+            raise OptionError(f"a fit of length {lengths[0]}", hint="give a finite number above 0")
         problems = [words for is_wrong, words in self._checks() if is_wrong]
         if problems:
             raise OptionError("; ".join(problems), hint="see `vrinr fit --help`")
@@ -76,7 +79,10 @@ class FitOptions:
             (not 1 <= self.window_frames <= 256, f"window of {self.window_frames} frames, not 1 to 256"),
             (not 8 <= self.window <= 512, f"window of {self.window} pixels, not 8 to 512"),
             (not 1 < self.scale <= 8, f"scale {self.scale}, not above 1 and at most 8"),
-            (self.budget is not None and self.budget < 1000, f"budget {self.budget}, not 1000 bytes or more"),
+            (
+                self.budget is not None and self.budget < HEADER_BYTES,
+                f"budget {self.budget}, not {HEADER_BYTES} bytes or more",
+            ),
             (entries is not None and (not entries or min(entries) < 1), f"table entries {entries}"),
             (crop is not None and (len(crop) != 2 or min(crop) < 1), f"crop {crop}"),
             (self.first < 0, f"first frame {self.first}, not 0 or more"),
@@ -151,8 +157,8 @@ class RatePoint:
 class FitReport:
     """How a fit ended."""
 
-    output: Path | None
-    """None where no file was written: a blind fit that gained nothing."""
+    output: Path
+    """The file, written always; one that gained nothing changes nothing."""
     use: str
     """One of "preset", "paired" and "blind"."""
     before: FitScore
@@ -165,7 +171,7 @@ class FitReport:
     minutes: float
     """Of computing."""
     bytes: int
-    """Of the file written; 0 where there is none."""
+    """Of the file written."""
     raw_bytes: int = 0
     """Of the reference's frames as 8-bit RGB; 0 where it was not asked."""
     ffv1_bytes: int = 0
@@ -180,15 +186,25 @@ class FitReport:
         return self.after.psnr_y - self.before.psnr_y
 
     @property
+    def x265_curve(self) -> tuple[RatePoint, ...]:
+        """The points of x265 of the HR clip, fewest bytes first."""
+        return tuple(sorted((p for p in self.points if p.name.startswith("x265")), key=lambda p: (p.bytes, p.psnr_y)))
+
+    @property
+    def corrected(self) -> RatePoint | None:
+        """The point of LR stream and correction; None where bytes against dB are left out."""
+        return next((p for p in self.points if p.name == CORRECTED), None)
+
+    @property
     def x265_psnr_y(self) -> float | None:
         """What x265 of the HR clip gives for the bytes of LR stream and correction: psnr_y in dB.
 
         Linear in the logarithm of the bytes; None where there are no points on both sides.
         """
-        ours = next((p for p in self.points if p.name == CORRECTED), None)
-        curve = sorted((p.bytes, p.psnr_y) for p in self.points if p.name.startswith("x265"))
+        ours = self.corrected
         if ours is None:
             return None
+        curve = [(p.bytes, p.psnr_y) for p in self.x265_curve]
         for (low, below), (high, above) in pairwise(curve):
             if low <= ours.bytes <= high:
                 share = math.log(ours.bytes / low) / math.log(high / low) if high > low else 0.0

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import av
+import torch
 
+from vrinr_cli.engine.device import Compute
+from vrinr_cli.engine.engine import Engine, Geometry
 from vrinr_cli.errors import InputError
 from vrinr_cli.training.corpus import Pixels
 from vrinr_cli.training.fit_options import CORRECTED, FitScore, RatePoint
 from vrinr_cli.training.footage import pictures
 from vrinr_cli.training.measure import mean_score
 from vrinr_cli.video.containers import container_for
-from vrinr_cli.video.encoders import EncoderRequest, choose_video_target
+from vrinr_cli.video.encoders import EncoderRequest, VideoTarget, choose_video_target
 from vrinr_cli.video.files import open_written
 from vrinr_cli.video.info import SourceInfo
 from vrinr_cli.video.probe import probe
@@ -72,16 +75,28 @@ def x265_point(reference: SourceInfo, run: range, high: Pixels, crf: float, fold
         high: the same frames, (T, H, W, 3).
         crf: constant quality.
         folder: holds the encoded file until it is measured.
+
+    Raises:
+        VrinrError: the reference cannot be read, or no encoder takes it.
     """
     with tempfile.TemporaryDirectory(dir=folder, prefix=".vrinr-") as name:
         path = Path(name) / "x265.mkv"
         request = EncoderRequest(codec="h265", crf=crf)
         target = choose_video_target(request, reference, reference.size, container_for(path))
         with ChunkWriter(path, target) as writer:
-            for frame in read_frames(reference, run.start, run.stop):
+            frames = read_frames(reference, run.start, run.stop)
+            for frame in _unresized(reference, target).restore(frames, run):
                 writer.write(frame)
             writer.close()
         encoded = probe(path)
         everything = range(len(encoded.timeline))
-        score = mean_score(zip(pictures(encoded, everything), high, strict=True))
+        height, width = high.shape[1:3]
+        made = (picture[:height, :width] for picture in pictures(encoded, everything))
+        score = mean_score(zip(made, high, strict=True))
         return RatePoint(name=f"x265 crf {crf:g}", bytes=stream_bytes(encoded, everything), psnr_y=score.psnr_y)
+
+
+def _unresized(reference: SourceInfo, target: VideoTarget) -> Engine:
+    """An engine that brings frames into the encoder's format and colors, at their own size."""
+    geometry = Geometry(reference.format, reference.color, reference.size, target.format, target.color, target.size)
+    return Engine(None, geometry, Compute(torch.device("cpu"), torch.float32), method="bicubic")

@@ -18,7 +18,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from vrinr_cli.errors import DeviceError, EngineError, WeightsError
+from vrinr_cli.engine.device import choose
+from vrinr_cli.errors import EngineError, WeightsError
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.training.windows import Window, restore_windows
@@ -228,16 +229,13 @@ class Loop:
 
 
 def device_of(name: str) -> torch.device:
-    """The device of this name, tried out.
+    """The device of this name, tried out; "auto" is the first that works.
 
     Raises:
+        OptionError: no such name.
         DeviceError: it is not to be had here.
     """
-    try:
-        return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise DeviceError(f"device {name}: {reason}", hint="choose cpu") from error
+    return choose(name, "auto").device
 
 
 def dtype_of(precision: str, device: torch.device) -> torch.dtype:
