@@ -166,15 +166,22 @@ def test_wrong_use_of_a_preset_is_one_line_and_exit_code_2(clip: Path, more: lis
     assert words in told
 
 
-@pytest.mark.parametrize("name", [".", "", "none.mp4"])
-def test_what_is_no_file_is_no_clip(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (".", ".: is a folder; give a video file"),
+        ("", ".: is a folder; give a video file"),
+        ("none.mp4", "none.mp4: no such file; check the name"),
+    ],
+)
+def test_what_is_no_file_is_no_clip(name: str, words: str) -> None:
     code, _, told = run("fit", name)
-    assert (code, told) == (1, f"vrinr: error: {Path(name)}: no such file; name a video file\n")
+    assert (code, told) == (2, f"vrinr: error: {words}\n")
 
 
 def test_a_reference_that_is_no_file(clip: Path) -> None:
     code, _, told = fitted(clip, "--reference", "none.mp4")
-    assert (code, told) == (1, "vrinr: error: none.mp4: no such file; check the name\n")
+    assert (code, told) == (2, "vrinr: error: none.mp4: no such file; check the name\n")
 
 
 def test_a_wrong_device_is_one_line_with_a_preset_too(clip: Path) -> None:

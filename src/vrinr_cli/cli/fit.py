@@ -11,7 +11,7 @@ import typer
 from vrinr_cli.cli import parse
 from vrinr_cli.cli.progress import show_duration
 from vrinr_cli.cli.show import print_json, say, shown_errors
-from vrinr_cli.errors import InputError, OptionError, printable
+from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.training.clip_presets import preset as preset_of
 from vrinr_cli.training.fit_options import (
     DEFAULT_MINUTES,
@@ -135,8 +135,11 @@ def fit(
       vrinr fit clip.mp4 --minutes 10
     """
     with shown_errors(as_json=json_, resume_hint="the same command goes on from the last state"):
-        if not clip.is_file():
-            raise InputError(f"{clip}: no such file", hint="name a video file")
+        from vrinr_cli.jobs.job import check_source  # noqa: PLC0415 - torch and PyAV load here
+
+        for source in (clip, reference):
+            if source is not None:
+                check_source(source)
         correcting = {
             "--budget": budget,
             "--weights": weights,
