@@ -135,11 +135,6 @@ def fit(
       vrinr fit clip.mp4 --minutes 10
     """
     with shown_errors(as_json=json_, resume_hint="the same command goes on from the last state"):
-        from vrinr_cli.jobs.job import check_source  # noqa: PLC0415 - torch and PyAV load here
-
-        for source in (clip, reference):
-            if source is not None:
-                check_source(source)
         correcting = {
             "--budget": budget,
             "--weights": weights,
@@ -180,10 +175,18 @@ def fit(
             threads=threads,
             checkpoint_minutes=checkpoint_minutes,
         )
+        from vrinr_cli.jobs.job import check_source  # noqa: PLC0415 - torch and PyAV load here
         from vrinr_cli.jobs.weights import find  # noqa: PLC0415
-        from vrinr_cli.training.fit import fit as run  # noqa: PLC0415 - torch and PyAV load here
+        from vrinr_cli.training.fit import fit as run  # noqa: PLC0415
         from vrinr_cli.training.fit_chart import check_chart, draw_chart  # noqa: PLC0415
 
+        if chart is not None:
+            if reference is None:
+                raise OptionError("a chart without a paired correction", hint="give --reference and no --preset")
+            check_chart(chart, overwrite=yes)
+        for source in (clip, reference):
+            if source is not None:
+                check_source(source)
         request = FitRequest(
             clip=clip,
             output=output if output is not None else clip.with_suffix(".safetensors"),
@@ -192,10 +195,6 @@ def fit(
             weights=find(_given(weights, DEFAULT_WEIGHTS)) if preset is None else None,
             overwrite=yes,
         )
-        if chart is not None:
-            if reference is None:
-                raise OptionError("a chart without a paired correction", hint="give --reference and no --preset")
-            check_chart(chart, overwrite=yes)
         with _shown(as_json=json_, quiet=quiet) as show:
             report = run(request, options, report=show)
         _finish(report, as_json=json_, quiet=quiet)
