@@ -21,6 +21,7 @@ from vrinr_cli.model.loss import pea, squared_error
 from vrinr_cli.model.patches import patch_levels
 from vrinr_cli.model.resample import BICUBIC, enlarge
 from vrinr_cli.training.clip_presets import Recipe
+from vrinr_cli.training.loop import below
 
 LOSSES = {"pea": pea, "mse": squared_error}
 ADAM = {"betas": (0.9, 0.99), "eps": 1e-15, "fused": True}
@@ -239,7 +240,7 @@ class ClipTrainer:
 
     def load_state(self, tensors: dict[str, Tensor], *, step: int, seconds: float) -> None:
         """Go on where `state` was taken."""
-        self.network.load_state_dict(_below(tensors, "network."))
+        self.network.load_state_dict(below(tensors, "network."))
         for name, parameter in self.network.named_parameters():
             if f"step.{name}" not in tensors:  # it never had a gradient: texture codes that are held constant
                 self.optimizer.state.pop(parameter, None)
@@ -274,7 +275,3 @@ def render_clip(network: ClipNetwork, source: Tensor, size: tuple[int, int]) -> 
     inputs = resized(source, size)
     times = frame_times(len(source), like=inputs)
     return torch.stack([network.render(frame, float(time)) for frame, time in zip(inputs, times, strict=True)])
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

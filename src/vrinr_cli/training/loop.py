@@ -8,6 +8,7 @@ same bit for bit when the length is given in steps.
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ class Schedule:
     """How often the state is written."""
 
 
-class Loop:
+class Loop(ABC):
     """One run of optimizer steps on one network."""
 
     def __init__(
@@ -113,9 +114,9 @@ class Loop:
             return min(self.step / self.schedule.steps, 1.0)
         return min(self.seconds / (60 * (self.schedule.minutes or 1)), 1.0)
 
+    @abstractmethod
     def identity(self) -> str:
         """What must be equal for a state to be resumed."""
-        raise NotImplementedError
 
     def resume(self) -> None:
         """Go on from the state, if there is one.
@@ -209,8 +210,8 @@ class Loop:
             raise WeightsError(f"{self.state_path.name}: damaged ({error})", hint=hint) from error
         if words.get("run") != self.identity():
             raise WeightsError(f"{self.state_path.name}: the state of another run", hint=hint)
-        self.model.load_state_dict(_below(tensors, "model."))
-        self.mean = {k: v.to(self.device) for k, v in _below(tensors, "mean.").items()}
+        self.model.load_state_dict(below(tensors, "model."))
+        self.mean = {k: v.to(self.device) for k, v in below(tensors, "mean.").items()}
         for name, parameter in self.model.named_parameters():
             moments = {
                 key: torch.empty_like(parameter, requires_grad=False).copy_(tensors[f"{key}.{name}"])
@@ -247,5 +248,6 @@ def dtype_of(precision: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, without it."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
