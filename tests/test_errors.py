@@ -17,6 +17,7 @@ from vrinr_cli.errors import (
     VerifyError,
     VrinrError,
     WeightsError,
+    counted,
 )
 
 KINDS: dict[type[VrinrError], int] = {
@@ -58,3 +59,8 @@ def test_the_docstring_lists_every_kind_with_its_exit_code() -> None:
     for name, base, _ in told:
         bases = [b.__name__ for b in getattr(errors, name).__bases__]
         assert (base in bases) if base else bases in (["VrinrError"], ["Exception"])
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 frames"), (1, "1 frame"), (2, "2 frames")])
+def test_one_thing_is_one_thing(count: int, words: str) -> None:
+    assert counted(count, "frame") == words

@@ -19,6 +19,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def counted(count: int, thing: str) -> str:
+    """As in "1 frame" and "2 frames"."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 class VrinrError(Exception):
     """What happened, with the file or value, and what to do about it."""
 

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.pages import read
 from benchmark.records import NOISY, X2, X4, full, score
 from vrinr_cli.benchmark import charts, page
 from vrinr_cli.benchmark.charts import Chart, Line
@@ -27,39 +27,6 @@ from vrinr_cli.training.corpus import Pixels
 
 NASTY = """<b>"x'.mkv"""
 MACHINE = Environment("0", "2", "3", "2026-01-31 12:00 UTC", "Linux", "a <processor>", 2, "cpu fp32", "")
-VOID = {"meta", "br", "img", "input", "link", "hr"}
-
-
-class Reader(HTMLParser):
-    """Sees that elements are closed in their order; collects attributes and text."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
-
-
-def read(text: str) -> Reader:
-    reader = Reader()
-    reader.feed(text)
-    reader.close()
-    assert reader.open == []
-    return reader
 
 
 def picture(size: tuple[int, int] = (8, 12), seed: int = 0) -> Pixels:

@@ -343,7 +343,7 @@ def test_nothing_is_printed_before_everything_was_checked(tmp_path: Path, argume
         *[
             ((*option, "--suite", "paper"), f"--suite takes no {option[0]}; leave it out")
             for option in (
-                *(("--html", "r.html"), ("--weights", "none"), ("--strict",), ("--noise", "10"), ("--border", "4")),
+                *(("--weights", "none"), ("--strict",), ("--noise", "10"), ("--border", "4")),
                 *(("--noise-kind", "poisson"), ("--scales", "2"), ("--degradation", "BI"), ("--matlab-bicubic",)),
                 *(("--device", "auto"), ("--precision", "auto")),
             )

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from vrinr_cli.benchmark import speed
 from vrinr_cli.cli.app import app
+from vrinr_cli.engine.device import choose
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +45,8 @@ def test_a_speed_of_nothing_is_refused() -> None:
     assert "what is to be timed?; add --preset paper" in done.stderr
     done = CliRunner().invoke(app, ["benchmark"])
     assert done.exit_code == 2
+
+
+def test_one_frame_is_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "FRAMES", 1)
+    assert speed.measure("paper", choose("cpu", "fp32")).title == "paper, 1 frame of 16x16"

@@ -13,10 +13,13 @@ from networks import seeded
 from vrinr_cli.cli.app import app
 from vrinr_cli.cli.fit import report_lines
 from vrinr_cli.jobs import weights
-from vrinr_cli.model import checkpoint
+from vrinr_cli.model import checkpoint, correction
+from vrinr_cli.model.correction_config import CorrectionConfig
+from vrinr_cli.model.header import FittedTo, read_header
 from vrinr_cli.training.fit import CorrectionRun
 from vrinr_cli.training.fit_chart import draw_chart
 from vrinr_cli.training.fit_options import CORRECTED, FitReport, FitScore, RatePoint
+from vrinr_cli.video.probe import probe
 
 SHORT = ["--steps", "3", "--window", "12", "--window-frames", "3", "--precision", "fp32", "--rate", "0.01"]
 
@@ -88,6 +91,18 @@ def test_a_correction_at_another_scale_is_a_note(clip: Path) -> None:
     assert "fitted at" not in words
 
 
+@pytest.mark.parametrize(("scale", "is_noted"), [("1.8", True), ("2", False), ("2.5", False), ("3.5", True)])
+def test_between_the_scales_of_a_blind_fit_there_is_no_note(clip: Path, scale: str, is_noted: bool) -> None:
+    path, base = clip.with_suffix(".safetensors"), clip.with_name("base.safetensors")
+    none = {name: torch.zeros(t.shape, dtype=torch.int64) for name, t in checkpoint.load(base).state_dict().items()}
+    about = CorrectionConfig(network=checkpoint.load(base).config, base=read_header(base).digest)
+    learned = FittedTo(name=clip.name, digest=probe(clip).digest, scales=(2.0, 3.0))
+    correction.save(path, none, dict.fromkeys(none, 1.0), about, card={}, fitted=learned)
+    made = ["--weights", path, "--precision", "fp32", "--frames", "2", "-o", clip.with_name("o.mp4")]
+    code, _, words = run("upscale", clip, *made, "--scale", scale)
+    assert (code, f"fitted at x2 to x3, and this is x{scale}" in words) == (0, is_noted), words
+
+
 def test_without_its_general_weights_a_correction_is_refused(clip: Path) -> None:
     assert fitted(clip)[0] == 0
     path = clip.with_suffix(".safetensors")
@@ -152,7 +167,7 @@ def test_wrong_use_is_one_line_and_exit_code_2(clip: Path, more: list[str], word
         (["--table-entries", "64,64,64", "--reference", "other.mp4"], "preset paper takes 2 numbers, multiples of 8"),
         (["--epochs", "inf"], "a fit of length inf"),
         (["--minutes", "nan"], "a fit of length nan"),
-        (["--budget", "300K"], "--budget with --preset"),
+        (["--budget", "300K", "--reference", "other.mp4"], "a budget with preset paper; only small takes one"),
         (["--chart", "rate.svg"], "--chart with --preset"),
         (["--batch", "1"], "--batch with --preset"),
         (["--scale", "2"], "--scale with --preset"),

@@ -15,7 +15,7 @@ from vrinr_cli.model.clip_config import ClipConfig, dense_for_clip
 from vrinr_cli.model.clip_network import ClipNetwork
 from vrinr_cli.model.header import FittedTo, read_header
 
-FITTED = FittedTo(name="lr.mp4", digest="abc", reference="def", scale=4.0, first=5)
+FITTED = FittedTo(name="lr.mp4", digest="abc", reference="def", scales=(4.0,), first=5)
 CODED = dense_for_clip((6, 8), 3, cells_per_px=(1.0, 0.5), features=2, table_step=0.25)
 
 

@@ -80,7 +80,7 @@ def test_the_file_names_both_clips(pair: tuple[Path, Path]) -> None:
     fitted(request(pair, preset="small"), options(first=1))
     header = read_header(pair[0].with_name("fit.safetensors"))
     assert header.fitted is not None
-    assert (header.fitted.name, header.fitted.scale, header.fitted.first) == ("lr.mkv", 2.0, 1)
+    assert (header.fitted.name, header.fitted.scales, header.fitted.first) == ("lr.mkv", (2.0,), 1)
     assert (header.fitted.digest, header.fitted.reference) == (probe(pair[0]).digest, probe(pair[1]).digest)
     assert (header.kind, header.protocol) == ("clip", "paired")
 

@@ -325,7 +325,7 @@ def test_a_run_goes_on_after_a_resume() -> None:
 
 
 class Clock:
-    """A second a look."""
+    """A second a look; the processor works half of the time."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -333,6 +333,9 @@ class Clock:
     def monotonic(self) -> float:
         self.now += 1.0
         return self.now
+
+    def process_time(self) -> float:
+        return self.now / 2
 
 
 def test_a_run_by_time_counts_the_time_before_a_resume(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,8 +347,9 @@ def test_a_run_by_time_counts_the_time_before_a_resume(monkeypatch: pytest.Monke
         (1, 1.0, 0.25), (2, 2.0, 0.5), (3, 3.0, 0.75), (4, 4.0, 1.0),
     ]  # fmt: skip
     again = trainer_of()
-    again.load_state(copied(trainer.state()), step=4, seconds=4.0)
+    again.load_state(copied(trainer.state()), step=4, seconds=4.0, cpu_seconds=trainer.cpu_seconds)
     again.run(Length(seconds=6.0), reports.append, every=1, pause=nothing)
+    assert (trainer.cpu_seconds, again.cpu_seconds) == (2.0, 3.0)
     assert [(report.step, report.seconds) for report in reports[4:]] == [(5, 5.0), (6, 6.0)]
 
 

@@ -29,9 +29,9 @@ from vrinr_cli.errors import (
 from vrinr_cli.frame import Plane
 from vrinr_cli.model import checkpoint, correction
 from vrinr_cli.model.header import read_header
-from vrinr_cli.training import clip_fit, fit_rates
+from vrinr_cli.training import clip_fit, fit_material, fit_rates
 from vrinr_cli.training import fit as fit_module
-from vrinr_cli.training.fit import fit
+from vrinr_cli.training.fit import CorrectionRun, fit
 from vrinr_cli.training.fit_budget import check_budget, steps_within
 from vrinr_cli.training.fit_options import (
     CORRECTED,
@@ -123,7 +123,7 @@ def test_a_paired_fit_gains_and_its_file_is_what_was_measured(tmp_path: Path) ->
     assert header.fitted is not None
     assert header.fitted.digest == probe(asked.clip).digest
     assert header.fitted.reference == probe(asked.reference or asked.clip).digest
-    assert (header.protocol, header.fitted.scale, header.fitted.first) == ("paired", 2.0, 0)
+    assert (header.protocol, header.fitted.scales, header.fitted.first) == ("paired", (2.0,), 0)
     model = correction.load(asked.output, asked.weights)
     assert score(model, pair_of(asked), choose("cpu", "fp32")) == report.after
 
@@ -178,13 +178,14 @@ def test_the_state_of_another_fit_is_refused(tmp_path: Path) -> None:
 
 def test_a_blind_fit_is_measured_on_frames_that_it_never_saw(tmp_path: Path) -> None:
     asked = request(tmp_path, reference=None)
-    material = fit_module.gather(asked, OPTIONS)
+    material = fit_material.gather(asked, OPTIONS)
     learned, judged = (
-        {frame.tobytes() for run in pair.high for frame in run} for pair in (material.learned, material.judged)
+        {frame.tobytes() for run in pairs[0].high for frame in run} for pairs in (material.learned, material.judged)
     )
     assert (len(learned), len(judged)) == (8, 4)
     assert not learned & judged
-    assert material.judged.low_size == (16, 20)
+    assert [pair.low_size for pair in material.judged] == [(16, 20)]
+    assert material.notes == ("x3, x4 is not learned: the clip is too small to be shrunk so far",)
     report = fit(asked, OPTIONS, report=ignore)
     header = read_header(asked.output)
     assert (report.use, report.frames, report.points, header.protocol) == ("blind", 4, (), "blind")
@@ -192,24 +193,67 @@ def test_a_blind_fit_is_measured_on_frames_that_it_never_saw(tmp_path: Path) -> 
     assert header.fitted.reference == ""
 
 
+def test_a_blind_fit_learns_at_each_scale_that_the_clip_can_be_shrunk_by(tmp_path: Path) -> None:
+    size = (100, 136)
+    large = clips.from_planes(tmp_path / "large.mkv", shown(size), clips.Spec(size=size, frames=12, **LOSSLESS))
+    asked = replace(request(tmp_path, reference=None), clip=large)
+    material = fit_material.gather(asked, OPTIONS)
+    assert material.fitted.scales == (2.0, 3.0)
+    assert [pair.low_size for pair in material.learned] == [(50, 68), (33, 45)]
+    report = fit(asked, replace(OPTIONS, steps=8), report=ignore)
+    assert [score.scale for score in report.by_scale] == [2.0, 3.0]
+    gains = [score.after.psnr_y - score.before.psnr_y for score in report.by_scale]
+    assert report.gain_y == pytest.approx(sum(gains) / 2)
+    drawn = {learned_scale(asked, seed) for seed in range(8)}
+    assert drawn == {50, 33}
+
+
+def learned_scale(asked: FitRequest, seed: int) -> int:
+    """LR height of the picture that a step's window is cut from."""
+    assert asked.weights is not None
+    model = checkpoint.load(asked.weights)
+    run = CorrectionRun(
+        model,
+        fit_material.gather(asked, OPTIONS),
+        OPTIONS,
+        base="",
+        output=asked.output,
+        device=torch.device("cpu"),
+    )
+    return run.sampler(np.random.default_rng(seed)).windows[0].rows.axis.source
+
+
+def test_of_a_blind_change_half_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = request(tmp_path, reference=None)
+    assert asked.weights is not None
+    whole: dict[str, torch.Tensor] = {}
+    change = CorrectionRun.change
+    monkeypatch.setattr(CorrectionRun, "change", lambda run: whole.update(change(run)) or whole)
+    assert fit(asked, OPTIONS, report=ignore).gain_y > 0.1
+    general = checkpoint.load(asked.weights).state_dict()
+    for name, tensor in correction.load(asked.output, asked.weights).state_dict().items():
+        step = float((whole[name] / 2).abs().max()) / 8
+        torch.testing.assert_close(tensor - general[name], whole[name] / 2, atol=step + 1e-6, rtol=0)
+
+
 def test_where_nothing_is_gained_the_file_changes_nothing(tmp_path: Path) -> None:
     asked = request(tmp_path, reference=None)
     assert asked.weights is not None
     report = fit(asked, replace(OPTIONS, steps=1, rate=1e-6), report=ignore)
     assert report.before == report.after
-    assert report.notes == ("no gain (+0.00 dB): the general weights stay, and the file changes nothing",)
+    assert report.notes[-1] == "no gain (+0.00 dB): the general weights stay, and the file changes nothing"
     corrected = correction.load(asked.output, asked.weights).state_dict()
     for name, tensor in checkpoint.load(asked.weights).state_dict().items():
         assert torch.equal(corrected[name], tensor), name
 
 
 def test_of_a_clip_that_memory_does_not_hold_runs_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit_module, "PICTURE_BYTES", 8 * 3 * (32 * 40 + 64 * 100))
+    monkeypatch.setattr(fit_material, "PICTURE_BYTES", 8 * 3 * (32 * 40 + 64 * 100))
     asked = request(tmp_path)
     report = fit(asked, replace(OPTIONS, steps=1), report=ignore)
     assert (report.frames, report.points) == (8, ())
     assert report.notes[:2] == (
-        "8 of 12 frames are used, in 1 parts: more would not fit in memory",
+        "8 of 12 frames are used, in 1 part: more would not fit in memory",
         "bytes against dB are left out, as not all frames are used",
     )
 
@@ -229,7 +273,7 @@ def test_a_clip_too_short_to_hold_frames_out_is_refused(tmp_path: Path) -> None:
         ({"clip": "none.mp4"}, {}, InputError, "no such file"),
         ({"reference": "lr.mkv"}, {}, InputError, "not larger than"),
         ({}, {"crop": (8, 8)}, OptionError, "without a preset"),
-        ({"preset": "paper"}, {"budget": 7000}, OptionError, "a budget with a preset"),
+        ({"preset": "paper"}, {"budget": 7000}, OptionError, "a budget with preset paper"),
         ({}, {"first": 12}, OptionError, "first frame 12 of lr.mkv"),
         ({}, {"budget": 6150}, OptionError, "a budget of 6150 bytes holds no correction"),
         ({}, {"device": "xyz"}, OptionError, "device 'xyz'"),
@@ -455,8 +499,9 @@ def test_x265_is_read_between_its_points() -> None:
         {"rate": 1.5},
         {"batch": 0},
         {"window": 4},
-        {"scale": 1.0},
-        {"scale": float("nan")},
+        {"scales": (1.0,)},
+        {"scales": (2.0, float("nan"))},
+        {"scales": ()},
         {"budget": 2000},
         {"steps": None, "minutes": float("inf")},
         {"steps": None, "epochs": float("inf")},

@@ -19,6 +19,7 @@ NAN = float("nan")
         ({"steps": 0}, "a run of length 0"),
         ({"minutes": -1.0}, "a run of length -1.0"),
         ({"minutes": NAN}, "a run of length nan"),
+        ({"minutes": float("inf")}, "a run of length inf"),
         ({"steps": 1, "batch": 0}, "batch 0, frames 8, crop 48"),
         ({"steps": 1, "frames": 0}, "batch 2, frames 0, crop 48"),
         ({"steps": 1, "crop": 7}, "batch 2, frames 8, crop 7"),

@@ -4,12 +4,18 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-SIZE_INCHES = (6.4, 3.6)
+SIZE_INCHES = (6.4, 4.4)
+FONT_POINTS = 12
+"""Two charts stand side by side on a page, each about as wide as drawn."""
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Of Okabe and Ito (2008): told apart by color-blind readers too. Weights come first."""
 BASELINE_COLORS = ("#555555", "#888888", "#b0b0b0")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+PRINTED_COLOR = "#000000"
+LONG_NAME = 24
+"""Characters above which a name has a line of the legend for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +25,10 @@ class Line:
     name: str
     points: tuple[tuple[float, float], ...]
     is_baseline: bool
+    control_of: str = ""
+    """Name of the line before it whose control it is: drawn in its color, broken and without marks."""
+    is_printed: bool = False
+    """Whether the points come from a paper: marks without a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +56,14 @@ def svg(chart: Chart, *, salt: str) -> str:
     import matplotlib as mpl  # noqa: PLC0415 - an extra
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "font.family": "sans-serif", "font.size": 10}):
+    with mpl.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": salt, "font.family": "sans-serif", "font.size": FONT_POINTS}
+    ):
         figure = Figure(figsize=SIZE_INCHES, layout="constrained")
         axes = figure.add_subplot()
-        for line, color, marker in zip(chart.lines, _colors(chart.lines), _markers(chart.lines), strict=True):
-            style = "--" if line.is_baseline else "-"
+        for line, style in zip(chart.lines, _styles(chart.lines), strict=True):
             x, y = zip(*line.points, strict=True)
-            axes.plot(x, y, style, color=color, marker=marker, markersize=5, label=_label(line.name))
+            axes.plot(x, y, markersize=5, label=_label(line.name), **style)
         places = sorted({x for line in chart.lines for x, _ in line.points})
         if chart.is_logarithmic:
             axes.set_xscale("log", base=2)
@@ -62,7 +73,8 @@ def svg(chart: Chart, *, salt: str) -> str:
         axes.set_ylabel(chart.y)
         axes.grid(visible=True, color="#dddddd", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False)
+        is_long = any(len(line.name) > LONG_NAME for line in chart.lines)
+        figure.legend(loc="outside lower center", ncols=1 if is_long else 2, frameon=False)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return _as_element(file.getvalue(), salt)
@@ -73,23 +85,23 @@ def _label(name: str) -> str:
     return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
-def _colors(lines: Sequence[Line]) -> list[str]:
-    return _in_turn(lines, COLORS, BASELINE_COLORS)
-
-
-def _markers(lines: Sequence[Line]) -> list[str]:
-    return _in_turn(lines, MARKERS, MARKERS[::-1])
-
-
-def _in_turn(lines: Sequence[Line], weights: Sequence[str], baselines: Sequence[str]) -> list[str]:
-    """One of `weights` or of `baselines` a line, from the beginning again where there are too few."""
-    seen = {True: 0, False: 0}
-    chosen = []
+def _styles(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """Of each line color, dashes and marker, from the beginning again where there are too few."""
+    own: dict[str, dict[str, Any]] = {}
+    kinds = {False: (COLORS, MARKERS, "-"), True: (BASELINE_COLORS, MARKERS[::-1], "--")}
+    seen = {False: 0, True: 0}
     for line in lines:
-        kind = baselines if line.is_baseline else weights
-        chosen.append(kind[seen[line.is_baseline] % len(kind)])
-        seen[line.is_baseline] += 1
-    return chosen
+        if line.is_printed:
+            own[line.name] = {"color": PRINTED_COLOR, "linestyle": "", "marker": "x", "zorder": 3}
+        elif line.control_of:
+            own[line.name] = {"color": own[line.control_of]["color"], "linestyle": ":", "marker": ""}
+        else:
+            colors, markers, dashes = kinds[line.is_baseline]
+            number = seen[line.is_baseline]
+            seen[line.is_baseline] += 1
+            color, marker = colors[number % len(colors)], markers[number % len(markers)]
+            own[line.name] = {"color": color, "linestyle": dashes, "marker": marker}
+    return [own[line.name] for line in lines]
 
 
 def _as_element(document: str, salt: str) -> str:

@@ -1,6 +1,7 @@
 """With what something was measured, in words: figures without it cannot be repeated."""
 
 import platform
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,10 @@ import torch
 
 from vrinr_cli import __version__
 from vrinr_cli.engine.device import Compute
+from vrinr_cli.errors import counted
+
+NOT_RECORDED = "not recorded"
+"""What stands for hardware, torch and date of a measurement that was kept without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Environment:
     def hardware(self) -> str:
         """Machine, device and precision in one line."""
         gpu = f"{self.gpu}, " if self.gpu else ""
-        return f"{gpu}{self.processor}, {self.threads} thread{'s' if self.threads > 1 else ''}, {self.compute}"
+        return f"{gpu}{self.processor}, {counted(self.threads, 'thread')}, {self.compute}"
 
 
 def environment_of(compute: Compute) -> Environment:
@@ -51,6 +56,51 @@ def environment_of(compute: Compute) -> Environment:
         compute=compute.words,
         gpu=torch.cuda.get_device_name(compute.device) if is_gpu else "",
     )
+
+
+def summary(environments: Iterable[Environment | None]) -> dict[str, str]:
+    """Hardware, torch and date of several measurements as one flat record.
+
+    Args:
+        environments: of the measurements; None is one that was not recorded.
+    """
+    found = list(environments)
+    return {
+        "hardware": "; ".join(_told(found, lambda one: one.hardware)),
+        "torch": "; ".join(_told(found, lambda one: one.torch)),
+        "date": _dates(found),
+    }
+
+
+def provenance(environments: Iterable[Environment | None], thing: str) -> list[str]:
+    """With what and when several things were measured, a line for each machine and torch.
+
+    Args:
+        environments: of the measurements; None is one that was not recorded.
+        thing: what was measured, as in "fit".
+    """
+    alike: dict[tuple[str, str], list[Environment | None]] = {}
+    for one in environments:
+        alike.setdefault((one.hardware, one.torch) if one else ("", ""), []).append(one)
+    lines = []
+    for (hardware, torch_version), of_one in alike.items():
+        known = f"{hardware}; torch {torch_version}; {_dates(of_one)}"
+        words = known if hardware else f"hardware, torch and date {NOT_RECORDED}"
+        lines.append(f"{counted(len(of_one), thing)}: {words}")
+    return lines
+
+
+def _dates(environments: Iterable[Environment | None]) -> str:
+    """From the first to the last."""
+    found = _told(environments, lambda one: one.date)
+    known = sorted(date for date in found if date != NOT_RECORDED)
+    span = [known[0] if len(known) == 1 else f"{known[0]} to {known[-1]}"] if known else []
+    return "; ".join([*span, *(date for date in found if date == NOT_RECORDED)])
+
+
+def _told(environments: Iterable[Environment | None], value: Callable[[Environment], str]) -> list[str]:
+    """What they say, each once."""
+    return list(dict.fromkeys(value(one) if one else NOT_RECORDED for one in environments))
 
 
 def _processor() -> str:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vrinr_cli.benchmark import charts, extra
+from vrinr_cli import extra
+from vrinr_cli.benchmark import charts
 from vrinr_cli.benchmark.charts import Chart
 from vrinr_cli.benchmark.pictures import Comparison, data_uri
 from vrinr_cli.benchmark.tables import Table

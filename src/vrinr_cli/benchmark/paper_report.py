@@ -1,195 +1,174 @@
-"""What the suite found as tables: the paper's figure beside ours, and our control beside both."""
+"""What the suite says, as tables: the paper's figure beside ours and our control beside both; and every clip's."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vrinr_cli.benchmark.paper_suite import (
-    ATTENTION_AND_LOSS,
-    CHOICES,
-    CONTROL,
-    FEATURES,
-    CaseResult,
-    SuiteCase,
-    data_set,
+from vrinr_cli.benchmark.paper_cases import SuiteCase
+from vrinr_cli.benchmark.paper_fit import CaseResult
+from vrinr_cli.benchmark.paper_rows import (
+    Group,
+    SuiteRow,
+    ablation_rows,
+    control_psnr,
+    groups,
+    input_rows,
+    mean,
+    mean_psnr,
 )
-from vrinr_cli.benchmark.paper_tables import ABLATIONS_PRINTED, PRINTED, TABLES, VID4, Printed
+from vrinr_cli.benchmark.scores import MEAN
 from vrinr_cli.benchmark.tables import Column, Table
+from vrinr_cli.errors import counted
 
-SAME_DB = 0.5
-"""Within it a fit and its control are called the same."""
-HIGH_PSNR = 40.0
-"""Above it a figure tells of the fit alone, and is marked."""
-ASKED = ("x4", "x2", "x8", "x1 gaussian 50")
-"""What a choice is judged by: the input that was learned, and some that were not."""
+PROTOCOL = (
+    "paired: each fit learns x4 -> HR of these very frames and is tested on them; psnr_rgb over 8-bit RGB, no border, "
+    "ssim on luma; control: the same fit with the texture code held constant, so that the input is ignored; beside an "
+    "ablation stands the control of the preset that it differs from"
+)
+SHOWN = {
+    "x2": "x2",
+    "x4": "x4",
+    "x8": "x8",
+    "x1 gaussian 10": "noise 10",
+    "x1 gaussian 30": "noise 30",
+    "x1 gaussian 50": "noise 50",
+}
+"""The inputs that a clip's line has, and their titles."""
 
 
 @dataclass(frozen=True, slots=True)
-class SuiteRow:
-    """One input of one table: means over clips, each clip counting alike."""
+class ClipLine:
+    """One clip of a preset in one line, or the mean over clips."""
 
-    table: str
-    data: str
-    """ "Vid4" or "other clips"."""
-    name: str
-    """Of the input, or of the ablation."""
-    preset: str
-    frames: int
-    clips: int
-    psnr: float
-    ssim: float
-    input_psnr: float
-    """Of what the network was given, resized."""
+    clip: str
+    psnr: dict[str, float]
+    """By the input's name."""
     control: float | None
-    """psnr of the control; None where it was not run."""
-    printed: Printed | None
-    """What the paper says; None where it says nothing of such clips."""
+    """psnr of the control at x4; None where it was not run."""
     minutes: float
-    """Processor time of a fit."""
+    """Processor time of the fit."""
     file_bytes: float
     ffv1_bytes: float
 
     @property
-    def remark(self) -> str:
-        """What must stand beside the figure."""
-        words = []
-        if self.psnr > HIGH_PSNR:
-            words.append("fitted")
-        if self.control is not None and self.psnr - self.control < SAME_DB:
-            is_same = self.control - self.psnr < SAME_DB
-            words.append(f"{'same' if is_same else 'better'} with the input ignored")
-        return ", ".join(words)
-
-    def flat(self) -> dict[str, Any]:
-        """For JSON and CSV; the names say that the figures are paired."""
-        return {
-            "table": self.table,
-            "data": self.data,
-            "input": self.name,
-            "preset": self.preset,
-            "frames": self.frames,
-            "clips": self.clips,
-            "paired_psnr_rgb": self.psnr,
-            "paired_ssim": self.ssim,
-            "input_psnr_rgb": self.input_psnr,
-            "control_psnr_rgb": self.control,
-            "paper_psnr": self.printed.psnr if self.printed else None,
-            "paper_ssim": self.printed.ssim if self.printed else None,
-            "paper_data": self.printed.data if self.printed else None,
-            "cpu_minutes": self.minutes,
-            "file_bytes": self.file_bytes,
-            "ffv1_bytes": self.ffv1_bytes,
-            "remark": self.remark,
-        }
+    def section(self) -> str:
+        """What lines that stand together have in common: the mean stands apart."""
+        return MEAN if self.clip == MEAN else ""
 
 
-COLUMNS: tuple[Column[SuiteRow], ...] = (
-    Column("table", lambda r: r.table, width=8),
-    Column("input", lambda r: r.name, width=32),
-    Column("preset", lambda r: r.preset, width=7),
-    Column("frames", lambda r: r.frames, "d", width=6),
-    Column("paper", lambda r: r.printed.words if r.printed else None, width=13),
-    Column("psnr_rgb", lambda r: r.psnr, ".2f", unit="dB"),
-    Column("ssim", lambda r: r.ssim, ".3f", width=6),
-    Column("control", lambda r: r.control, ".2f", unit="dB"),
-    Column("input's", lambda r: r.input_psnr, ".2f", unit="dB"),
+_TABLE = Column[SuiteRow]("table", lambda r: r.table, width=8)
+_PRINTED = Column[SuiteRow]("paper", lambda r: r.printed.words if r.printed else None, width=13)
+_PSNR = Column[SuiteRow]("psnr_rgb", lambda r: r.psnr, ".2f", unit="dB")
+_SSIM = Column[SuiteRow]("ssim", lambda r: r.ssim, ".3f", width=6)
+_CONTROL = Column[SuiteRow]("control", lambda r: r.control, ".2f", unit="dB")
+_COSTS: tuple[Column[SuiteRow], ...] = (
     Column("CPU min", lambda r: r.minutes, ".1f", width=7),
-    Column("file MB", lambda r: r.file_bytes / 1e6, ".2f"),
-    Column("ffv1 MB", lambda r: r.ffv1_bytes / 1e6, ".2f"),
-    Column("remark", lambda r: r.remark, width=36),
+    Column("file MB", lambda r: r.file_bytes / 1e6, ".2f", width=7),
+)
+_REMARK = Column[SuiteRow]("remark", lambda r: r.remark, width=38)
+COLUMNS = (
+    _TABLE,
+    Column[SuiteRow]("input", lambda r: r.name, width=14),
+    _PRINTED,
+    _PSNR,
+    _SSIM,
+    _CONTROL,
+    Column[SuiteRow]("input's", lambda r: r.input_psnr, ".2f", unit="dB"),
+    _REMARK,
+)
+ABLATION_COLUMNS = (
+    _TABLE,
+    Column[SuiteRow]("variant, x4", lambda r: r.name, width=17),
+    _PRINTED,
+    _PSNR,
+    _SSIM,
+    _CONTROL,
+    *_COSTS,
+    _REMARK,
+)
+CHOICE_COLUMNS = (
+    Column[SuiteRow]("choice", lambda r: r.name.partition(": ")[0], width=26),
+    Column[SuiteRow]("input", lambda r: r.name.partition(": ")[2], width=14),
+    _PSNR,
+    _CONTROL,
+    *_COSTS,
+    _REMARK,
+)
+CLIP_COLUMNS: tuple[Column[ClipLine], ...] = (
+    Column("clip", lambda r: r.clip, width=18),
+    *(
+        Column[ClipLine](title, lambda r, name=name: r.psnr[name], ".2f")  # type: ignore[misc]
+        for name, title in SHOWN.items()
+    ),
+    Column("control", lambda r: r.control, ".2f"),
+    Column("CPU min", lambda r: r.minutes, ".1f", width=7),
+    Column("file kB", lambda r: r.file_bytes / 1000, ".0f", width=7),
+    Column("ffv1 kB", lambda r: r.ffv1_bytes / 1000, ".0f", width=7),
 )
 
 
-def tables(results: Sequence[CaseResult]) -> list[Table[SuiteRow]]:
-    """One table a preset and number of frames, then the ablations."""
+@dataclass(frozen=True, slots=True)
+class GroupTables:
+    """What is shown of one preset on one data set; a table without rows is left out."""
+
+    group: Group
+    inputs: tuple[Table[SuiteRow], ...]
+    clips: tuple[Table[ClipLine], ...]
+    ablations: tuple[Table[SuiteRow], ...]
+
+    @property
+    def all(self) -> tuple[Table[Any], ...]:
+        """In the order in which they are shown."""
+        return (*self.inputs, *self.clips, *self.ablations)
+
+
+def tables(results: Sequence[CaseResult]) -> list[GroupTables]:
+    """Means beside the paper's figures, every clip, and the ablations, a preset and number of frames after another."""
     found = []
-    for group in dict.fromkeys(_group(result) for result in results):
-        of_group = [result for result in results if _group(result) == group]
-        words = f"{group[0]}, {group[1]}, {group[2]} frames"
-        rows = tuple(_input_rows(of_group))
-        if rows:
-            found.append(Table(f"paired (fitted on these frames): {words}", COLUMNS, rows))
-        ablations = tuple(_ablation_rows(of_group))
-        if ablations:
-            found.append(Table(f"paired: Tables 4 and 5 and choices, {words}", COLUMNS, ablations))
+    for group in groups(results):
+        words = f"{group.data}, preset {group.preset}, {counted(group.frames, 'frame')}"
+        inputs = Table(f"paired (fitted on these frames): {words}", COLUMNS, tuple(input_rows(group)))
+        clips = Table(
+            f"paired, every clip: {words}; psnr_rgb in dB by input, noise is gaussian at x1",
+            CLIP_COLUMNS,
+            clip_lines(group),
+        )
+        rows = tuple(ablation_rows(group))
+        control = f"control: that of preset {group.preset}"
+        of_tables = tuple(row for row in rows if not row.is_choice)
+        choices = tuple(row for row in rows if row.is_choice)
+        ablations = (
+            Table(f"paired, Tables 4 and 5: {words}; {control}", ABLATION_COLUMNS, of_tables),
+            Table(f"paired, what the paper leaves open: {words}; {control}", CHOICE_COLUMNS, choices),
+        )
+        found.append(GroupTables(group, _filled(inputs), _filled(clips), _filled(*ablations)))
     return found
 
 
-def _group(result: CaseResult) -> tuple[str, str, int]:
-    """What is averaged: data set, preset, frames."""
-    return data_set(result.case), result.case.preset, result.case.frames
+def clip_lines(group: Group) -> tuple[ClipLine, ...]:
+    """Every clip of a preset, then the mean where there are several."""
+    names = (*group.clips, *([None] if len(group.clips) > 1 else []))
+    return tuple(_clip_line(group, name) for name in names if group.of_variant("", clip=name))
 
 
-def _input_rows(results: Sequence[CaseResult]) -> Iterable[SuiteRow]:
-    plain = [r for r in results if not r.case.variant]
-    controls = [r for r in results if r.case.variant == CONTROL]
-    if not plain:
-        return
-    are_all_controlled = _clips(controls) == _clips(plain)
-    for table, inputs in TABLES.items():
-        for one in inputs:
-            yield _row(
-                table,
-                one.name,
-                plain,
-                name=one.name,
-                printed=PRINTED.get((table, one.name)) if _is_printed_for(table, plain) else None,
-                control=_mean(controls, lambda r, n=one.name: r.score(n).psnr) if are_all_controlled else None,  # type: ignore[misc]
-            )
-
-
-def _ablation_rows(results: Sequence[CaseResult]) -> Iterable[SuiteRow]:
-    has_ablations = any(r.case.variant not in ("", CONTROL) for r in results)
-    groups = (("Table 4", FEATURES, ("x4",)), ("Table 5", ATTENTION_AND_LOSS, ("x4",)), ("choice", CHOICES, ASKED))
-    for table, ablations, asked in groups:
-        for ablation in ablations:
-            of_one = [r for r in results if r.case.variant == ("" if ablation.is_preset else ablation.name)]
-            for one in asked if of_one and has_ablations else ():
-                name = ablation.name if len(asked) == 1 else f"{ablation.name}: {one}"
-                yield _row(table, one, of_one, name=name, printed=ABLATIONS_PRINTED.get(ablation.name))
-
-
-def _row(
-    table: str,
-    asked: str,
-    results: Sequence[CaseResult],
-    *,
-    name: str,
-    printed: Printed | None,
-    control: float | None = None,
-) -> SuiteRow:
-    return SuiteRow(
-        table=table,
-        data=data_set(results[0].case),
-        name=name,
-        preset=results[0].case.preset,
-        frames=results[0].case.frames,
-        clips=len(_clips(results)),
-        psnr=_mean(results, lambda r: r.score(asked).psnr),
-        ssim=_mean(results, lambda r: r.score(asked).ssim),
-        input_psnr=_mean(results, lambda r: r.score(asked).input_psnr),
-        control=control,
-        printed=printed,
-        minutes=_mean(results, lambda r: r.cpu_seconds / 60),
-        file_bytes=_mean(results, lambda r: r.file_bytes),
-        ffv1_bytes=_mean(results, lambda r: r.ffv1_bytes),
+def _clip_line(group: Group, clip: str | None) -> ClipLine:
+    results = group.of_variant("", clip=clip)
+    return ClipLine(
+        clip=MEAN if clip is None else clip,
+        psnr={name: mean_psnr(results, name) for name in SHOWN},
+        control=control_psnr(group, results, "x4", clip=clip),
+        minutes=mean(results, lambda r: r.cpu_seconds / 60),
+        file_bytes=mean(results, lambda r: r.file_bytes),
+        ffv1_bytes=mean(results, lambda r: r.ffv1_bytes),
     )
 
 
-def _is_printed_for(table: str, results: Sequence[CaseResult]) -> bool:
-    """The paper's figures stand beside all of Vid4's clips; Table 2's, of other clips, say so themselves."""
-    return _clips(results) == set(VID4) or table == "Table 2"
-
-
-def _clips(results: Iterable[CaseResult]) -> set[str]:
-    return {result.case.clip for result in results}
-
-
-def _mean(results: Sequence[CaseResult], value: Callable[[CaseResult], float]) -> float:
-    return sum(value(result) for result in results) / len(results)
+def _filled(*tables: Table[Any]) -> tuple[Table[Any], ...]:
+    return tuple(table for table in tables if table.rows)
 
 
 def case_words(case: SuiteCase) -> str:
     """One line before a fit."""
     variant = f", {case.variant}" if case.variant else ""
-    return f"{case.clip}: {case.preset}{variant}, {case.size[1]}x{case.size[0]}, {case.frames} frames"
+    size = f"{case.size[1]}x{case.size[0]}"
+    return f"{case.clip}: {case.preset}{variant}, {size}, {counted(case.frames, 'frame')}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from vrinr_cli.benchmark import extra
+from vrinr_cli import extra
 from vrinr_cli.benchmark.clips import degraded, find_clips, read_clip
 from vrinr_cli.benchmark.environment import Environment, environment_of
 from vrinr_cli.benchmark.fitted import clip_digest, mismatch, other_clip

@@ -19,6 +19,7 @@ from vrinr_cli.benchmark.scores import (
     title_of,
 )
 from vrinr_cli.benchmark.tables import Table
+from vrinr_cli.errors import counted
 
 WORDS = {
     "blind": "Weights that never saw these clips, beside plain kernels.",
@@ -78,7 +79,7 @@ def _facts(report: QualityReport) -> tuple[tuple[str, str], ...]:
     return (
         ("protocol", " and ".join(title_of(report.scores, p) for p in protocols(report.scores))),
         ("conventions", protocol_words(request)),
-        ("clips", f"{len(clips)} ({counted(sum(frames.values()))}){_part(request)}: {', '.join(clips)}"),
+        ("clips", f"{len(clips)} ({counted(sum(frames.values()), 'frame')}){_part(request)}: {', '.join(clips)}"),
         ("weights", ", ".join(dict.fromkeys(s.method for s in report.scores if not s.is_baseline)) or "none"),
         ("date", environment.date),
         ("version", f"vrinr {environment.version}, torch {environment.torch}, Python {environment.python}"),
@@ -88,15 +89,10 @@ def _facts(report: QualityReport) -> tuple[tuple[str, str], ...]:
 
 def _part(request: QualityRequest) -> str:
     """Which part of the clips was measured, where it is not all."""
-    parts = [f"the first {counted(request.frames)} at most"] if request.frames else []
+    parts = [f"the first {counted(request.frames, 'frame')} at most"] if request.frames else []
     if request.crop:
         parts.append(f"the middle {request.crop[1]}x{request.crop[0]}")
     return f", {' of '.join(reversed(parts))}" if parts else ""
-
-
-def counted(frames: int) -> str:
-    """As in "1 frame" and "2 frames"."""
-    return f"{frames} frame" if frames == 1 else f"{frames} frames"
 
 
 def _section(scores: Sequence[Score], protocol: str) -> Section:

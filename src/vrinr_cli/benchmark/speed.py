@@ -13,6 +13,7 @@ import torch
 
 from vrinr_cli.benchmark.tables import Column, Table
 from vrinr_cli.engine.device import Compute
+from vrinr_cli.errors import counted
 from vrinr_cli.model.clip_network import ClipNetwork, frame_times
 from vrinr_cli.model.lattice import LatticeLevel
 from vrinr_cli.training.clip_presets import preset
@@ -102,7 +103,7 @@ def measure(name: str, compute: Compute, *, seed: int = 0) -> Table[SpeedRow]:
         _row("training step, plain reading", chosen.recipe.batch, step, compute),
         _row("inference, one frame, plain reading", pixels, answer, compute),
     ]
-    return Table(f"{name}, {FRAMES} frames of {SIZE[1]}x{SIZE[0]}", COLUMNS, tuple(rows))
+    return Table(f"{name}, {counted(FRAMES, 'frame')} of {SIZE[1]}x{SIZE[0]}", COLUMNS, tuple(rows))
 
 
 def _read_plainly(network: ClipNetwork) -> None:

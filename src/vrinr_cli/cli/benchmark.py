@@ -24,13 +24,12 @@ if TYPE_CHECKING:
 
 PAPER = "The paper's network"
 QUALITY = {"scales", "degradation", "noise", "noise_kind", "weights", "strict", "border", "matlab_bicubic"} | {
-    "html",
-    "precision",
+    "precision"
 }
 """Options that only the measurement of weights has."""
 SUITE = {"preset", "full", "epochs", "ablations", "no_controls", "results"}
 NOT_WITH_SUITE = QUALITY | {"device"}
-NOT_WITH_SPEED = QUALITY | SUITE - {"preset"} | {"clips", "suite", "frames", "crop", "seed", "csv"}
+NOT_WITH_SPEED = QUALITY | SUITE - {"preset"} | {"clips", "suite", "frames", "crop", "seed", "csv", "html"}
 SUITE_GRID = 16
 """The suite's crops are whole multiples of it: LR frames at x2, x4, x8 and x16 have whole sizes."""
 DEGRADED, REPORT, MACHINE = "What is done to the clips", "Reports", "Machine"
@@ -138,7 +137,8 @@ def benchmark(
 
       vrinr benchmark --speed --preset paper
     """
-    with shown_errors(as_json=json_, resume_hint="the reports were not written"):
+    hint = "the reports were not written" if suite is None else "the same command goes on from the last state"
+    with shown_errors(as_json=json_, resume_hint=hint):
         _check_given(_given(context), suite=suite, is_speed=speed)
         if speed:
             if preset is not None and len(preset) > 1:
@@ -166,7 +166,7 @@ def benchmark(
                 seed=seed,
                 threads=threads or 1,
             )
-            run_suite(whole, csv=csv, as_json=json_)
+            run_suite(whole, csv=csv, html=html, as_json=json_)
             return
         request = QualityRequest(
             sources=tuple(clips),
@@ -242,7 +242,8 @@ def _side(crop: str | None) -> int:
 
 def _measure(request: "QualityRequest", *, csv: Path | None, html: Path | None, as_json: bool) -> None:
     """Measure, show, and write the reports."""
-    from vrinr_cli.benchmark import extra, quality, scores, tables  # noqa: PLC0415
+    from vrinr_cli import extra  # noqa: PLC0415
+    from vrinr_cli.benchmark import quality, scores, tables  # noqa: PLC0415
     from vrinr_cli.benchmark.files import write_report  # noqa: PLC0415
     from vrinr_cli.record import to_plain  # noqa: PLC0415
 

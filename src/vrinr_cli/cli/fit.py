@@ -52,7 +52,11 @@ def fit(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="Most bytes of a correction, 7K or more. Default: 300K", rich_help_panel=USE),
+        typer.Option(
+            help="Most bytes of a correction, 7K or more. Default: 300K. With preset small bytes to aim at. "
+            "Default: 0.9 of the lossless clip",
+            rich_help_panel=USE,
+        ),
     ] = None,
     weights: Annotated[
         str | None,
@@ -93,7 +97,7 @@ def fit(
     scale: Annotated[
         float | None,
         typer.Option(
-            help=f"No reference: by how much CLIP is shrunk. Default: {DEFAULTS.scale:g}", rich_help_panel=LEARN
+            help="No reference: by how much CLIP is shrunk. Default: 2, 3 and 4 in turn", rich_help_panel=LEARN
         ),
     ] = None,
     table_entries: Annotated[
@@ -136,7 +140,6 @@ def fit(
     """
     with shown_errors(as_json=json_, resume_hint="the same command goes on from the last state"):
         correcting = {
-            "--budget": budget,
             "--weights": weights,
             "--chart": chart,
             "--batch": batch,
@@ -164,7 +167,7 @@ def fit(
             batch=_given(batch, DEFAULTS.batch),
             window=_given(window, DEFAULTS.window),
             window_frames=_given(window_frames, DEFAULTS.window_frames),
-            scale=_given(scale, DEFAULTS.scale),
+            scales=DEFAULTS.scales if scale is None else (scale,),
             budget=parse.file_bytes(budget),
             table_entries=parse.counts(table_entries),
             crop=parse.width_height(crop),
@@ -288,6 +291,9 @@ def report_lines(report: FitReport) -> list[str]:
         f"psnr_y {before.psnr_y:.2f} -> {after.psnr_y:.2f} dB ({report.gain_y:+.2f}), "
         f"psnr_rgb {before.psnr_rgb:.2f} -> {after.psnr_rgb:.2f} dB, over {report.frames} {held}frames"
     )
+    if report.by_scale:
+        gains = (f"x{s.scale:g} {s.after.psnr_y - s.before.psnr_y:+.2f}" for s in report.by_scale)
+        lines.append(f"the mean of {', '.join(gains)} dB psnr_y")
     lines += _point_lines(report)
     took = f"{report.steps} steps in {show_duration(60 * report.minutes)}"
     lines.append(f"{printable(str(report.output))}: {_size(report.bytes)}, {took}")

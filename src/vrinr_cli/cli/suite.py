@@ -2,8 +2,6 @@
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,38 +13,62 @@ from vrinr_cli.cli.tables import print_table
 from vrinr_cli.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
-    from vrinr_cli.benchmark.paper_suite import SuiteCase, SuiteRequest
+    from vrinr_cli.benchmark.paper_cases import SuiteCase
+    from vrinr_cli.benchmark.paper_fit import CaseResult
+    from vrinr_cli.benchmark.paper_suite import CaseStart, SuiteListener, SuiteRequest
     from vrinr_cli.training.clip_trainer import StepReport
 
-WORDS = (
-    "paired: each fit learns x4 -> HR of these very frames and is tested on them; psnr_rgb over 8-bit RGB, no border, "
-    "ssim on luma; control: the same fit with the texture code held constant, so that the input is ignored"
-)
 
-
-def run_suite(request: "SuiteRequest", *, csv: Path | None, as_json: bool) -> None:
+def run_suite(request: "SuiteRequest", *, csv: Path | None, html: Path | None, as_json: bool) -> None:
     """Run what has no result yet, then show all."""
-    from vrinr_cli.benchmark import paper_report, paper_suite  # noqa: PLC0415 - torch loads here
+    from vrinr_cli import extra  # noqa: PLC0415 - torch and PyAV load here
+    from vrinr_cli.benchmark import paper_rows, paper_suite  # noqa: PLC0415
     from vrinr_cli.benchmark.files import write_report  # noqa: PLC0415
     from vrinr_cli.benchmark.tables import csv_text  # noqa: PLC0415
 
-    with _progress() as (started, progress):
-        results = paper_suite.run(request, started=started, progress=progress)
-    tables = paper_report.tables(results)
-    rows = [row for table in tables for row in table.rows]
+    if html is not None:
+        extra.require("jinja2", "matplotlib", "PIL")
+    results = paper_suite.run(request, listen=_listener())
     if as_json:
-        for row in rows:
-            print_json({"event": "row", **row.flat()})
+        _print_json(results)
     else:
-        typer.echo(WORDS)
-        for table in tables:
-            typer.echo("")
-            print_table(table, group=lambda row: (row.table, row.name))
+        _print_tables(results)
     if csv is not None:
-        write_report(csv, csv_text(row.flat() for row in rows))
+        write_report(csv, csv_text(row.flat() for row in paper_rows.all_rows(results)))
         say(f"{csv} written")
+    if html is not None:
+        from vrinr_cli.benchmark.page import render  # noqa: PLC0415 - Jinja2 and matplotlib load here
+        from vrinr_cli.benchmark.paper_page import suite_page  # noqa: PLC0415
+
+        write_report(html, render(suite_page(results)))
+        say(f"{html} written")
+
+
+def _print_json(results: "Sequence[CaseResult]") -> None:
+    from vrinr_cli.benchmark.environment import provenance  # noqa: PLC0415
+    from vrinr_cli.benchmark.paper_report import PROTOCOL  # noqa: PLC0415
+    from vrinr_cli.benchmark.paper_rows import all_rows  # noqa: PLC0415
+
+    for row in all_rows(results):
+        print_json({"event": "mean" if row.is_mean else "row", **row.flat()})
+    measured = provenance([result.environment for result in results], "fit")
+    print_json({"event": "environment", "measured": measured, "conventions": PROTOCOL})
+
+
+def _print_tables(results: "Sequence[CaseResult]") -> None:
+    from vrinr_cli.benchmark.environment import provenance  # noqa: PLC0415
+    from vrinr_cli.benchmark.paper_report import PROTOCOL, tables  # noqa: PLC0415
+
+    typer.echo(PROTOCOL)
+    for group in tables(results):
+        for table in group.all:
+            typer.echo("")
+            print_table(table, group=lambda row: row.section)
+    typer.echo("")
+    for words in provenance([result.environment for result in results], "fit"):
+        typer.echo(f"measured: {words}")
 
 
 def run_speed(preset: str | None, *, device: str, threads: int, as_json: bool) -> None:
@@ -72,19 +94,24 @@ def run_speed(preset: str | None, *, device: str, threads: int, as_json: bool) -
     typer.echo(f"{environment.hardware}; torch {environment.torch}, {environment.date}")
 
 
-@contextmanager
-def _progress() -> "Iterator[tuple[Callable[[SuiteCase, int, int], None], Callable[[StepReport], None]]]":
+def _listener() -> "SuiteListener":
     """A line a fit, and on a terminal how far it is."""
     from vrinr_cli.benchmark.paper_report import case_words  # noqa: PLC0415
+    from vrinr_cli.benchmark.paper_suite import SuiteListener  # noqa: PLC0415
 
     is_terminal = sys.stderr is not None and sys.stderr.isatty()
     began = time.monotonic()
 
-    def started(case: "SuiteCase", number: int, count: int) -> None:
-        say(f"[{number + 1}/{count}] {case_words(case)}  ({show_duration(time.monotonic() - began)})")
+    def started(start: "CaseStart") -> None:
+        goes_on = ", goes on from its last state" if start.is_resumed else ""
+        spent = show_duration(time.monotonic() - began)
+        say(f"[{start.number + 1}/{start.count}] {case_words(start.case)}{goes_on}  ({spent})")
 
-    def progress(report: "StepReport") -> None:
+    def stepped(report: "StepReport") -> None:
         if is_terminal and report.step % 100 == 0:
             say(f"  step {report.step}  {100 * report.share:.0f} %  {report.psnr:.2f} dB while learning")
 
-    yield started, progress
+    def waiting(case: "SuiteCase") -> None:
+        say(f"waiting for another vrinr, which fits {case_words(case)}")
+
+    return SuiteListener(started, stepped, waiting)

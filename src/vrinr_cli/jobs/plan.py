@@ -180,11 +180,15 @@ def _misfit(header: CheckpointHeader, source: SourceInfo) -> str:
 
 
 def _other_scale(header: CheckpointHeader, source: SourceInfo, size: tuple[int, int]) -> str:
-    """A line if a correction learned at another scale than is asked for."""
+    """A line if a correction is asked for a scale outside those that it learned at."""
     fitted, scale = header.fitted, size[0] / source.size[0]
-    if header.kind != "correction" or fitted is None or abs(scale / fitted.scale - 1) < 0.02:
+    if header.kind != "correction" or fitted is None:
         return ""
-    return f"weights {printable(header.path.name)} were fitted at x{fitted.scale:.3g}, and this is x{scale:.3g}"
+    low, high = min(fitted.scales), max(fitted.scales)
+    if 0.98 * low < scale < 1.02 * high:
+        return ""
+    learned = f"x{low:.3g}" if low == high else f"x{low:.3g} to x{high:.3g}"
+    return f"weights {printable(header.path.name)} were fitted at {learned}, and this is x{scale:.3g}"
 
 
 def _other_pixels(header: CheckpointHeader, size: tuple[int, int]) -> str:

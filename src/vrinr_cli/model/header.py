@@ -32,7 +32,7 @@ KINDS: dict[str, type[Config]] = {"general": ModelConfig, "clip": ClipConfig, "c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedTo:
-    """The clip that weights were fitted to."""
+    """The clip that weights were fitted to. One that exists is valid."""
 
     name: str
     """Of the file, for messages."""
@@ -40,12 +40,16 @@ class FittedTo:
     """Of the file that the network read, `video.probe.digest_of`."""
     reference: str = ""
     """Of the file with the HR frames that it learned from; empty for a fit without one."""
-    scale: float = 1.0
-    """Height of the HR frames over height of the LR frames that it learned from."""
+    scales: tuple[float, ...] = (1.0,)
+    """Height of the HR frames over height of the LR frames that it learned from; rising where there are several."""
     first: int = 0
     """Number of the clip's first frame within the file."""
     is_crop: bool = False
     """Whether only the middle of the picture was learned."""
+
+    def __post_init__(self) -> None:
+        if not self.scales or min(self.scales) <= 0:
+            raise ValueError(f"scales are {self.scales}")
 
     @property
     def protocol(self) -> str:

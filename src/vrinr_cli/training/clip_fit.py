@@ -2,31 +2,29 @@
 
 import json
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
 
 from vrinr_cli.engine import memory
-from vrinr_cli.errors import InputError, OptionError, WeightsError
-from vrinr_cli.model import checkpoint, clip_checkpoint
+from vrinr_cli.errors import InputError, OptionError
+from vrinr_cli.model import clip_checkpoint
 from vrinr_cli.model.clip_config import ClipConfig
 from vrinr_cli.model.header import FittedTo
 from vrinr_cli.record import to_plain
 from vrinr_cli.training import footage
 from vrinr_cli.training.clip_presets import Preset, Recipe, preset
+from vrinr_cli.training.clip_state import FitState, identity, learn
 from vrinr_cli.training.clip_trainer import ClipTrainer, Length, StepReport, render_clip, resized
 from vrinr_cli.training.corpus import Pixels
 from vrinr_cli.training.fit_options import FitOptions, FitProgress, FitReport, FitRequest, FitScore
-from vrinr_cli.training.interrupts import HeldInterrupts
 from vrinr_cli.training.loop import device_of
 from vrinr_cli.training.lossless import ffv1_bytes
 from vrinr_cli.training.measure import mean_score
+from vrinr_cli.training.rate_control import budget_of
 from vrinr_cli.video.info import SourceInfo
 from vrinr_cli.video.probe import probe
 
@@ -64,15 +62,15 @@ def fit_clip(request: FitRequest, options: FitOptions, *, report: Callable[[FitP
     pair = read_pair(request, options)
     config, recipe = _shape_and_recipe(chosen, pair, options)
     source = _unit(pair.low)
-    trainer = ClipTrainer(source, torch.from_numpy(pair.high), config, recipe, seed=options.seed, device=device)
-    state = _State(request.output, _identity(trainer, pair))
-    state.load(trainer)
+    budget = options.budget or budget_of(config, recipe, pair.high)
+    target = torch.from_numpy(pair.high)
+    trainer = ClipTrainer(source, target, config, recipe, seed=options.seed, device=device, budget=budget)
+    state = FitState(request.output, identity(trainer, pair.fitted))
     _learn(trainer, options, state, report)
-    state.save(trainer)
     return _finished(request, trainer, pair, state)
 
 
-def _finished(request: FitRequest, trainer: ClipTrainer, pair: ClipPair, state: "_State") -> FitReport:
+def _finished(request: FitRequest, trainer: ClipTrainer, pair: ClipPair, state: FitState) -> FitReport:
     """Write and measure the file; it gets its name last, so that a fit stopped here goes on here."""
     made = request.output.with_name(f".{request.output.name}.new")
     try:
@@ -103,7 +101,12 @@ def read_pair(request: FitRequest, options: FitOptions) -> ClipPair:
     low, high = (_cut(info, range(first, stop), box) for info, box in zip((clip, reference), boxes, strict=True))
     scale = reference.size[0] / clip.size[0]
     fitted = FittedTo(
-        name=clip.path.name, digest=clip.digest, reference=reference.digest, scale=scale, first=first, is_crop=is_crop
+        name=clip.path.name,
+        digest=clip.digest,
+        reference=reference.digest,
+        scales=(scale,),
+        first=first,
+        is_crop=is_crop,
     )
     return ClipPair(low, high, fitted, notes)
 
@@ -182,9 +185,7 @@ def _shape_and_recipe(chosen: Preset, pair: ClipPair, options: FitOptions) -> tu
     return config, recipe
 
 
-def _learn(trainer: ClipTrainer, options: FitOptions, state: "_State", report: Callable[[FitProgress], None]) -> None:
-    saved = time.monotonic()
-
+def _learn(trainer: ClipTrainer, options: FitOptions, state: FitState, report: Callable[[FitProgress], None]) -> None:
     def show(found: StepReport) -> None:
         report(
             FitProgress(
@@ -197,69 +198,13 @@ def _learn(trainer: ClipTrainer, options: FitOptions, state: "_State", report: C
             )
         )
 
-    def pause() -> None:
-        nonlocal saved
-        if interrupts.is_asked or time.monotonic() - saved > 60 * options.checkpoint_minutes:
-            state.save(trainer)
-            saved = time.monotonic()
-        interrupts.check()
-
-    with HeldInterrupts() as interrupts:
-        trainer.run(_length(trainer, options), show, pause=pause)
+    learn(trainer, _length(trainer, options), show, state=state, minutes=options.checkpoint_minutes)
 
 
 def _length(trainer: ClipTrainer, options: FitOptions) -> Length:
     if options.epochs is not None:
         return Length(steps=max(round(options.epochs * trainer.steps_per_epoch), 1))
     return Length(options.steps, None if options.minutes is None else 60 * options.minutes)
-
-
-def _identity(trainer: ClipTrainer, pair: ClipPair) -> str:
-    """What must be equal for a state to be resumed."""
-    words = {
-        "config": to_plain(trainer.config),
-        "recipe": to_plain(trainer.recipe),
-        "seed": trainer.seed,
-        "fitted": to_plain(pair.fitted),
-    }
-    return json.dumps(words, sort_keys=True)
-
-
-class _State:
-    """Where a stopped fit goes on."""
-
-    def __init__(self, output: Path, identity: str) -> None:
-        self.path = output.with_name(f".{output.name}.state")
-        self.identity = identity
-
-    def save(self, trainer: ClipTrainer) -> None:
-        """Write it, whole or not at all; before the first step there is nothing to keep."""
-        if trainer.step:
-            words = {"run": self.identity, "step": str(trainer.step), "seconds": repr(trainer.seconds)}
-            checkpoint.write_whole(self.path, safetensors.torch.save(trainer.state(), metadata=words))
-
-    def load(self, trainer: ClipTrainer) -> None:
-        """Take it up, if there is one.
-
-        Raises:
-            WeightsError: it is damaged or belongs to another fit.
-        """
-        if not self.path.exists():
-            return
-        hint = f"delete {self.path.name} to begin anew"
-        try:
-            with safe_open(self.path, framework="pt") as file:
-                words = file.metadata() or {}
-            if words.get("run") != self.identity:
-                raise WeightsError(f"{self.path.name}: the state of another fit", hint=hint)
-            tensors = safetensors.torch.load_file(self.path)
-            trainer.load_state(tensors, step=int(words["step"]), seconds=float(words["seconds"]))
-        except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
-            raise WeightsError(f"{self.path.name}: damaged ({error})", hint=hint) from error
-
-    def remove(self) -> None:
-        """It is not needed any more."""
-        self.path.unlink(missing_ok=True)
 
 
 def _card(request: FitRequest, trainer: ClipTrainer) -> dict[str, str]:

@@ -24,6 +24,8 @@ class Recipe:
     """Rates at the end over rates at the beginning."""
     rate_weight: float = 0.0
     """lambda: what a bit of the tables' file, for each pixel of the clip, costs in squared error."""
+    lossless_share: float = 0.0
+    """Bytes of the file over those of the lossless clip, towards which lambda is turned; 0 leaves lambda as it is."""
     batch: int = 8192
     """Queries a step, drawn without replacement."""
     points: int = 2048
@@ -33,6 +35,8 @@ class Recipe:
         rates = (self.table_rate, self.rate, self.last_rate)
         if self.loss not in ("pea", "mse") or any(not 0 < rate <= 1 for rate in rates):
             raise OptionError(f"loss {self.loss!r}, rates {rates}", hint="pea or mse, rates between 0 and 1")
+        if not 0 <= self.lossless_share < 1 or self.rate_weight < 0:
+            raise OptionError(f"lossless share {self.lossless_share}", hint="below 1")
         if not 0 <= self.flat_share <= 1 or self.batch < 1 or self.points < 1:
             raise OptionError(
                 f"flat share {self.flat_share}, batch {self.batch}, {self.points} points", hint="1 or more"
@@ -71,7 +75,9 @@ def _small(size: tuple[int, int], frames: int) -> ClipConfig:
 PRESETS: dict[str, Preset] = {
     "paper": Preset(_paper),
     "best": Preset(_best, Recipe(loss="mse"), epochs=30.0),
-    "small": Preset(_small, Recipe(loss="mse", rate=2e-3, rate_weight=1e-4, points=4096), epochs=100.0),
+    "small": Preset(
+        _small, Recipe(loss="mse", rate=2e-3, rate_weight=1e-4, lossless_share=0.9, points=4096), epochs=100.0
+    ),
 }
 
 

@@ -22,6 +22,7 @@ from vrinr_cli.model.patches import patch_levels
 from vrinr_cli.model.resample import BICUBIC, enlarge
 from vrinr_cli.training.clip_presets import Recipe
 from vrinr_cli.training.loop import below
+from vrinr_cli.training.rate_control import RateControl
 
 LOSSES = {"pea": pea, "mse": squared_error}
 ADAM = {"betas": (0.9, 0.99), "eps": 1e-15, "fused": True}
@@ -79,6 +80,7 @@ class ClipTrainer:
         *,
         seed: int = 0,
         device: torch.device | None = None,
+        budget: int = 0,
     ) -> None:
         """Set up a fit.
 
@@ -89,15 +91,20 @@ class ClipTrainer:
             recipe: how it learns.
             seed: decides initial weights and the order of pixels.
             device: where it computes; None is the CPU.
+            budget: bytes of the file that lambda is turned towards; 0 leaves it at the recipe's.
+
+        Raises:
+            OptionError: the networks without tables take more than the budget.
         """
         count, height, width, _ = target.shape
         if (count, (height, width)) != (config.frames, config.size) or len(source) != count:
             raise ValueError(f"config for {config.frames} of {config.size}, {len(source)} LR and {tuple(target.shape)}")
-        if recipe.rate_weight and not config.table_step:
+        if (recipe.rate_weight or budget) and not config.table_step:
             raise ValueError("a rate weight without a table step: entries that are not rounded have no bits to count")
         self.config, self.recipe, self.seed = config, recipe, seed
         self.device = device or torch.device("cpu")
         self.network = initial(config, seed).to(self.device)
+        self.rate = RateControl(recipe.rate_weight, self.network, budget)
         self.optimizer = torch.optim.Adam(self._groups(), **ADAM)  # type: ignore[arg-type]
         inputs = resized(source, config.size).to(self.device)
         self.patches = patch_levels(inputs, config)
@@ -106,6 +113,8 @@ class ClipTrainer:
         self.grid = PixelGrid((height, width), frame_times(count, like=inputs))
         self.step = 0
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
+        """Processor time of all steps, all threads together."""
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
     @property
@@ -137,11 +146,13 @@ class ClipTrainer:
             EngineError: the loss is no longer finite.
         """
         before, started = self.seconds, time.monotonic()
+        cpu_before, cpu_started = self.cpu_seconds, time.process_time()
         sums = [0.0, 0.0]
         since = self.step
         while (share := length.share(self.step, self.seconds)) < 1:
             loss, error = self.train_step(share)
             self.seconds = before + time.monotonic() - started
+            self.cpu_seconds = cpu_before + time.process_time() - cpu_started
             if not math.isfinite(loss):
                 raise EngineError(
                     f"the loss is {loss} at step {self.step}", hint="try another --seed or a lower --rate"
@@ -157,13 +168,14 @@ class ClipTrainer:
         factor = self.recipe.factor(share)
         for group, rate in zip(self.optimizer.param_groups, (self.recipe.table_rate, self.recipe.rate), strict=True):
             group["lr"] = rate * factor
+        self.rate.follow([grid.table for grid in self._grids()], self.config.table_step, share)
         batch = self._batch()
         self._draw_rounding()
         loss = error = 0.0
         for part in batch.split(self.recipe.points):
             part_loss, part_error = self._learn(part, len(part) / len(batch))
             loss, error = loss + part_loss, error + part_error
-        if self.recipe.rate_weight:
+        if self.rate.weight:
             self._charge_bits()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=False)  # tables keep their gradient: reads add to it in place
@@ -193,7 +205,7 @@ class ClipTrainer:
             if grid.table.grad is not None:
                 entries = grid.table.detach()
                 slope = torch.sign(entries).div_((step + entries.abs()).mul_(math.log(2)))
-                grid.table.grad.add_(slope, alpha=self.recipe.rate_weight / len(self.target))
+                grid.table.grad.add_(slope, alpha=self.rate.weight / len(self.target))
 
     def finish(self) -> ClipNetwork:
         """The network as its file will give it back, in eval mode."""
@@ -232,14 +244,15 @@ class ClipTrainer:
         return StepReport(self.step, share, sums[0] / steps, -10 * math.log10(error), rate, self.seconds)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that a resume needs beside step and seconds; on the CPU it is the live memory, not a copy."""
+        """Everything that a resume needs beside step and times; on the CPU it is the live memory, not a copy."""
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         for name, parameter in self.network.named_parameters():
             tensors |= {f"{key}.{name}": value for key, value in self.optimizer.state[parameter].items()}
-        return {name: value.detach().cpu() for name, value in tensors.items()}
+        return {name: value.detach().cpu() for name, value in tensors.items()} | {"rate": self.rate.state()}
 
-    def load_state(self, tensors: dict[str, Tensor], *, step: int, seconds: float) -> None:
+    def load_state(self, tensors: dict[str, Tensor], *, step: int, seconds: float, cpu_seconds: float = 0.0) -> None:
         """Go on where `state` was taken."""
+        self.rate.load_state(tensors["rate"])
         self.network.load_state_dict(below(tensors, "network."))
         for name, parameter in self.network.named_parameters():
             if f"step.{name}" not in tensors:  # it never had a gradient: texture codes that are held constant
@@ -248,7 +261,7 @@ class ClipTrainer:
             moments = {key: tensors[f"{key}.{name}"].to(self.device) for key in ("exp_avg", "exp_avg_sq")}
             counter = parameter.device if parameter.device.type == "cuda" else "cpu"
             self.optimizer.state[parameter] = {"step": tensors[f"step.{name}"].to(counter), **moments}
-        self.step, self.seconds = step, seconds
+        self.step, self.seconds, self.cpu_seconds = step, seconds, cpu_seconds
 
 
 def initial(config: ClipConfig, seed: int) -> ClipNetwork:

@@ -7,7 +7,7 @@ blind (general weights corrected on the clip shrunk against itself). The last tw
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,14 +19,14 @@ from vrinr_cli.errors import InputError, InterruptedJobError, OptionError, Targe
 from vrinr_cli.model import checkpoint, correction
 from vrinr_cli.model.clip_config import LARGEST_TABLE
 from vrinr_cli.model.correction_config import CorrectionConfig
-from vrinr_cli.model.header import FittedTo, read_header
+from vrinr_cli.model.header import read_header
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.record import to_plain
 from vrinr_cli.training import fit_rates, footage
 from vrinr_cli.training.clip_presets import preset
-from vrinr_cli.training.corpus import Pixels
 from vrinr_cli.training.fit_budget import check_budget, steps_within
 from vrinr_cli.training.fit_lock import only_one
+from vrinr_cli.training.fit_material import Material, gather
 from vrinr_cli.training.fit_options import (
     DEFAULT_BUDGET,
     FitOptions,
@@ -35,14 +35,12 @@ from vrinr_cli.training.fit_options import (
     FitRequest,
     FitScore,
     RatePoint,
+    ScaleScore,
 )
-from vrinr_cli.training.fit_samples import paired_windows, squared
-from vrinr_cli.training.footage import PICTURE_BYTES, Pair
+from vrinr_cli.training.fit_samples import in_turn, paired_windows, squared
 from vrinr_cli.training.interrupts import HeldInterrupts
 from vrinr_cli.training.loop import Loop, Loss, Sample, Sampler, Schedule, dtype_of
 from vrinr_cli.training.measure import score
-from vrinr_cli.video.info import SourceInfo
-from vrinr_cli.video.probe import probe
 
 PAIRED_RATE, BLIND_RATE = 2e-3, 2e-4
 """Peak learning rates."""
@@ -51,8 +49,10 @@ AVERAGE = 0.99
 LEAST_GAIN, LEAST_BLIND_GAIN = 0.02, 0.1
 """dB of psnr_y; below it the general weights stay as they are. A blind fit is judged on the clip made smaller, which
 overstates what it does to the clip itself (docs/fit.md)."""
-HELD_LENGTH, HELD_EVERY = 4, 4
-"""Blind fits hold out the last of every so many pieces, of so many frames each."""
+BLIND_SHARE = 0.5
+"""Of what a blind fit has learned, so much is kept. At the clip's full size, which is not learned from, half of it
+gives more than all of it, and does no harm where all of it does (docs/fit.md). After Wortsman et al., "Robust
+fine-tuning of zero-shot models", CVPR 2022."""
 REPORT_STEPS = 20
 
 Report = Callable[[FitProgress], None]
@@ -109,30 +109,15 @@ def correct(request: FitRequest, options: FitOptions, *, report: Report) -> FitR
         use=material.fitted.protocol,
         before=result.before,
         after=result.after,
-        frames=material.judged.frames,
+        by_scale=result.by_scale if len(result.by_scale) > 1 else (),
+        frames=material.judged[0].frames,
         steps=run.step,
         minutes=run.seconds / 60,
         bytes=size,
-        raw_bytes=footage.raw_bytes(material.judged.high),
+        raw_bytes=footage.raw_bytes(material.judged[0].high),
         points=points,
         notes=(*compute.notes, *material.notes, *result.notes, *point_notes),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """The pictures of a fit."""
-
-    clip: SourceInfo
-    reference: SourceInfo | None
-    learned: Pair
-    """What it learns from."""
-    judged: Pair
-    """What it is measured on; for a blind fit frames that it did not learn from."""
-    run: range | None
-    """Frames of the clip, where all that are used are held in memory."""
-    fitted: FittedTo
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,61 +126,23 @@ class Correction:
 
     levels: dict[str, Tensor]
     steps: dict[str, float]
-    before: FitScore
-    after: FitScore
-    notes: tuple[str, ...]
+    by_scale: tuple[ScaleScore, ...]
+    notes: tuple[str, ...] = ()
 
+    @property
+    def before(self) -> FitScore:
+        """Of the general weights, mean over the scales."""
+        return _mean([score.before for score in self.by_scale])
 
-def gather(request: FitRequest, options: FitOptions) -> Material:
-    """Read what a fit needs of its clips.
+    @property
+    def after(self) -> FitScore:
+        """Of the corrected ones."""
+        return _mean([score.after for score in self.by_scale])
 
-    Raises:
-        InputError: a clip that cannot be read, or two that are not the same clip.
-    """
-    clip = probe(request.clip)
-    reference = probe(request.reference) if request.reference else None
-    notes = footage.check_pair(clip, reference) if reference else ()
-    first, stop = footage.used_frames(clip, options.first, options.frames)
-    sizes = [clip.size, *([reference.size] if reference else [])]
-    most = max(PICTURE_BYTES // sum(3 * height * width for height, width in sizes), 1)
-    runs = footage.choose_runs(first, stop, most)
-    taken = sum(len(run) for run in runs)
-    if taken < stop - first:
-        notes = (
-            *notes,
-            f"{taken} of {stop - first} frames are used, in {len(runs)} parts: more would not fit in memory",
-        )
-    if taken < stop - first and reference:
-        notes = (*notes, "bytes against dB are left out, as not all frames are used")
-    low = footage.read_runs(clip, runs)
-    learned, judged, scale = (
-        _paired(low, footage.read_runs(reference, runs)) if reference else _blind(low, options.scale)
-    )
-    fitted = FittedTo(
-        name=clip.path.name,
-        digest=clip.digest,
-        reference=reference.digest if reference else "",
-        scale=scale,
-        first=first,
-    )
-    return Material(clip, reference, learned, judged, runs[0] if taken == stop - first else None, fitted, notes)
-
-
-def _paired(low: tuple[Pixels, ...], high: tuple[Pixels, ...]) -> tuple[Pair, Pair, float]:
-    pair = Pair(low, high)
-    return pair, pair, pair.high_size[0] / pair.low_size[0]
-
-
-def _blind(runs: tuple[Pixels, ...], scale: float) -> tuple[Pair, Pair, float]:
-    """The clip against itself made smaller; every so many frames are held out."""
-    kept, held = footage.split_runs(runs, length=HELD_LENGTH, every=HELD_EVERY)
-    if not kept:
-        raise InputError(
-            f"{sum(len(run) for run in runs)} frames are too few to learn from and to check",
-            hint=f"give a clip of more than {HELD_LENGTH} frames",
-        )
-    learned, judged = (Pair(footage.shrunk(part, scale), tuple(part)) for part in (kept, held))
-    return learned, judged, scale
+    @property
+    def gain(self) -> float:
+        """In psnr_y, dB."""
+        return self.after.psnr_y - self.before.psnr_y
 
 
 class CorrectionRun(Loop):
@@ -242,13 +189,18 @@ class CorrectionRun(Loop):
             model,
             schedule,
             sampler=sampler
-            or paired_windows(
-                material.learned,
-                batch=options.batch,
-                frames=options.window_frames,
-                side=options.window,
-                support=model.base.support,
-                device=device,
+            or in_turn(
+                [
+                    paired_windows(
+                        pair,
+                        batch=options.batch,
+                        frames=options.window_frames,
+                        side=options.window,
+                        support=model.base.support,
+                        device=device,
+                    )
+                    for pair in material.learned
+                ]
             ),
             loss=self._watched,
             output=output,
@@ -293,8 +245,8 @@ class CorrectionRun(Loop):
             "device": self.device.type,
             "precision": str(self.dtype).removeprefix("torch."),
             "options": json.dumps(self._decisive()),
-            "gain": f"{result.after.psnr_y - result.before.psnr_y:+.2f} dB psnr_y over {self.material.judged.frames} "
-            f"frames at x{self.material.fitted.scale:g}",
+            "gain": f"{result.gain:+.2f} dB psnr_y over {self.material.judged[0].frames} frames at "
+            + ", ".join(f"x{scale:g}" for scale in self.material.fitted.scales),
         }
 
     def identity(self) -> str:
@@ -325,16 +277,29 @@ class CorrectionRun(Loop):
 def _best(run: CorrectionRun, general: VrInr, material: Material, compute: Compute, budget: int) -> Correction:
     """What was learned, rounded into the budget; or no change at all where that is not better."""
     change = run.change()
+    if material.reference is None:
+        change = {name: BLIND_SHARE * value for name, value in change.items()}
     steps = steps_within(change, budget, sensitivity=run.sensitivity())
     levels = correction.quantize(change, steps)
-    before = score(general, material.judged, compute)
-    after = score(correction.corrected(general, levels, steps), material.judged, compute)
-    gain = after.psnr_y - before.psnr_y
-    if gain >= (LEAST_GAIN if material.reference else LEAST_BLIND_GAIN):
-        return Correction(levels, steps, before, after, ())
+    network = correction.corrected(general, levels, steps)
+    by_scale = tuple(
+        ScaleScore(scale=scale, before=score(general, pair, compute), after=score(network, pair, compute))
+        for scale, pair in zip(material.fitted.scales, material.judged, strict=True)
+    )
+    result = Correction(levels, steps, by_scale)
+    if result.gain >= (LEAST_GAIN if material.reference else LEAST_BLIND_GAIN):
+        return result
     none = {name: torch.zeros_like(value) for name, value in levels.items()}
-    note = f"no gain ({gain:+.2f} dB): the general weights stay, and the file changes nothing"
-    return Correction(none, steps, before, before, (note,))
+    note = f"no gain ({result.gain:+.2f} dB): the general weights stay, and the file changes nothing"
+    return Correction(none, steps, tuple(replace(one, after=one.before) for one in by_scale), (note,))
+
+
+def _mean(scores: Sequence[FitScore]) -> FitScore:
+    count = len(scores)
+    return FitScore(
+        psnr_rgb=sum(s.psnr_rgb for s in scores) / count,
+        psnr_y=sum(s.psnr_y for s in scores) / count,
+    )
 
 
 def _points(
@@ -349,7 +314,7 @@ def _points(
     if reference is None or run is None:
         return (), ()
     try:
-        theirs = fit_rates.x265_points(reference, run, material.judged.high[0], folder=output.parent)
+        theirs = fit_rates.x265_points(reference, run, material.judged[0].high[0], folder=output.parent)
         stream = fit_rates.stream_bytes(material.clip, run)
     except (VrinrError, OSError) as error:
         return (), (f"bytes against dB are left out: {error}",)
@@ -383,8 +348,8 @@ def _check(request: FitRequest, options: FitOptions) -> None:
             raise InputError(f"{path}: no such file", hint="check the name")
     if request.preset is None and (options.crop is not None or options.table_entries is not None):
         raise OptionError("a crop or table entries without a preset", hint="give --preset paper, or leave them out")
-    if request.preset is not None and options.budget is not None:
-        raise OptionError("a budget with a preset", hint="leave one of them out")
+    if request.preset is not None and options.budget is not None and not preset(request.preset).recipe.rate_weight:
+        raise OptionError(f"a budget with preset {request.preset}", hint="only small takes one, or a fit without")
     if request.preset is not None and options.table_entries is not None:
         _check_entries(request.preset, options.table_entries)
 

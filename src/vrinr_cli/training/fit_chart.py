@@ -1,11 +1,10 @@
 """Bytes against dB as a picture, by matplotlib, which only this and the benchmark need."""
 
-import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
+from vrinr_cli import extra
 from vrinr_cli.errors import OptionError, TargetError
 from vrinr_cli.training.fit_options import RatePoint
 
@@ -31,7 +30,7 @@ def check_chart(path: Path, *, overwrite: bool) -> None:
         raise TargetError(f"{path}: cannot be written", hint="choose another file")
     if path.exists() and not overwrite:
         raise TargetError(f"{path}: exists already", hint="use -y to replace it")
-    _matplotlib("matplotlib")
+    extra.load("matplotlib", what="a chart")
 
 
 def draw_chart(points: Sequence[RatePoint], title: str, path: Path) -> None:
@@ -45,7 +44,7 @@ def draw_chart(points: Sequence[RatePoint], title: str, path: Path) -> None:
     Raises:
         TargetError: it cannot be written.
     """
-    figure = _matplotlib("matplotlib.figure").Figure(figsize=(7, 4.5), layout="constrained")
+    figure = extra.load("matplotlib.figure", what="a chart").Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     ours = [p for p in points if not p.name.startswith("x265")]
     theirs = sorted((p for p in points if p.name.startswith("x265")), key=lambda p: p.bytes)
@@ -60,12 +59,3 @@ def draw_chart(points: Sequence[RatePoint], title: str, path: Path) -> None:
         figure.savefig(path)
     except OSError as error:
         raise TargetError(f"{path}: cannot be written: {error.strerror}", hint="see that the disk has space") from error
-
-
-def _matplotlib(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"a chart needs {error.name}, which is not installed", hint="run: pip install 'vrinr[benchmark]'"
-        ) from error

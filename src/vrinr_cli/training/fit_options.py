@@ -15,6 +15,7 @@ DEFAULT_BUDGET = 300_000
 HEADER_BYTES = 6144
 """Of a correction's file, for all but the coded levels."""
 DEFAULT_MINUTES = 20.0
+BLIND_SCALES = (2.0, 3.0, 4.0)
 CORRECTED = "LR + correction"
 """Name of the point that a paired fit is about."""
 
@@ -39,8 +40,8 @@ class FitOptions:
     """Frames of a window."""
     window: int = 48
     """Side of a window in LR pixels."""
-    scale: float = 2.0
-    """Blind fits: by how much the clip is shrunk to learn from itself."""
+    scales: tuple[float, ...] = BLIND_SCALES
+    """Blind fits: by how much the clip is shrunk to learn from itself; each step takes one of them."""
     budget: int | None = None
     """Most bytes of a correction's file, at least those of one that changes nothing: `HEADER_BYTES` and, for the
     general weights, about 160 more. None is `DEFAULT_BUDGET`."""
@@ -78,7 +79,10 @@ class FitOptions:
             (not 1 <= self.batch <= 256, f"batch {self.batch}, not 1 to 256"),
             (not 1 <= self.window_frames <= 256, f"window of {self.window_frames} frames, not 1 to 256"),
             (not 8 <= self.window <= 512, f"window of {self.window} pixels, not 8 to 512"),
-            (not 1 < self.scale <= 8, f"scale {self.scale}, not above 1 and at most 8"),
+            (
+                not self.scales or any(not 1 < scale <= 8 for scale in self.scales),
+                f"scales {', '.join(f'{scale:g}' for scale in self.scales)}, not above 1 and at most 8",
+            ),
             (
                 self.budget is not None and self.budget < HEADER_BYTES,
                 f"budget {self.budget}, not {HEADER_BYTES} bytes or more",
@@ -142,6 +146,15 @@ class FitScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleScore:
+    """How a fit did at one of its scales."""
+
+    scale: float
+    before: FitScore
+    after: FitScore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RatePoint:
     """One way to deliver the clip: how many bytes, how good."""
 
@@ -162,9 +175,11 @@ class FitReport:
     use: str
     """One of "preset", "paired" and "blind"."""
     before: FitScore
-    """Of the general weights; of the bicubic base for a fit by a preset."""
+    """Of the general weights; of the bicubic base for a fit by a preset. Where there are several scales, their mean."""
     after: FitScore
     """Of the result, read back from its file."""
+    by_scale: tuple[ScaleScore, ...] = ()
+    """What the means are of; empty for a fit at one scale."""
     frames: int
     """Over which it was measured."""
     steps: int

@@ -3,6 +3,8 @@
 Another way to learn from a clip is another pair of them: a `Sampler` that draws a `Sample`, and a `Loss`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -59,6 +61,15 @@ def paired_windows(pair: Pair, *, batch: int, frames: int, side: int, support: i
         return Sample(source, target, windows)
 
     return sample
+
+
+def in_turn(samplers: Sequence[Sampler]) -> Sampler:
+    """A sampler that draws from one of several, each as likely."""
+
+    def sample(rng: np.random.Generator) -> Sample:
+        return samplers[int(rng.integers(len(samplers)))](rng)
+
+    return sample if len(samplers) > 1 else samplers[0]
 
 
 def squared(output: Tensor, sample: Sample, share: float) -> Tensor:  # noqa: ARG001 - the same at all times

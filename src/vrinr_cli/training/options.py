@@ -1,5 +1,6 @@
 """What can be asked of a training run. Pure data: torch is not needed to hold it."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +47,8 @@ class TrainOptions:
         if (self.steps is None) == (self.minutes is None):
             raise OptionError("a run needs a length", hint="give either --steps or --minutes")
         length = self.steps if self.steps is not None else self.minutes
-        if length is None or not length > 0:
-            raise OptionError(f"a run of length {length}", hint="give a number above 0")
+        if length is None or not 0 < length < math.inf:  # refuses nan too
+            raise OptionError(f"a run of length {length}", hint="give a finite number above 0")
         if min(self.batch, self.frames) < 1 or not 8 <= self.crop <= 512 or self.hr_limit < 64:
             raise OptionError(
                 f"batch {self.batch}, frames {self.frames}, crop {self.crop}", hint="1 or more; crop 8 to 512"

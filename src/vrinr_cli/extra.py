@@ -1,4 +1,4 @@
-"""The packages that only the benchmark needs: loaded when they are used, and named where they are missing."""
+"""The packages that only reports need (`vrinr[benchmark]`): loaded when used, and named where they are missing."""
 
 import importlib
 from types import ModuleType
@@ -21,8 +21,12 @@ def require(*names: str) -> None:
         load(name)
 
 
-def load(name: str) -> ModuleType:
-    """A package of the extra.
+def load(name: str, *, what: str = "the benchmark") -> ModuleType:
+    """A package of the extra, or a module in one.
+
+    Args:
+        name: import name.
+        what: what needs it, for the error's text.
 
     Raises:
         OptionError: it is missing; says how to get it.
@@ -31,5 +35,5 @@ def load(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise OptionError(
-            f"the benchmark needs {error.name}, which is not installed", hint="run: pip install 'vrinr[benchmark]'"
+            f"{what} needs {error.name}, which is not installed", hint="run: pip install 'vrinr[benchmark]'"
         ) from error

@@ -1,0 +1,19 @@
+import sys
+
+import pytest
+
+from vrinr_cli import extra
+from vrinr_cli.errors import OptionError
+
+
+def test_a_missing_package_is_named_with_what_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(OptionError, match=r"^a chart needs matplotlib, which is not installed$") as caught:
+        extra.load("matplotlib", what="a chart")
+    assert caught.value.hint == "run: pip install 'vrinr[benchmark]'"
+    with pytest.raises(OptionError, match=r"^the benchmark needs matplotlib"):
+        extra.require("jinja2", "matplotlib")
+
+
+def test_what_is_there_is_loaded() -> None:
+    assert extra.load("matplotlib.figure").Figure is not None
