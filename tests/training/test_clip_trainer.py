@@ -1,7 +1,7 @@
 """The paper's network fitted to a clip of a few stripes: it learns, repeats itself, stops and goes on."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -33,14 +33,6 @@ CONFIG = ClipConfig(
 PIXELS = 2 * 12 * 16
 RECIPE = Recipe(batch=96, points=40, rate=5e-3, table_rate=5e-2)
 """Four steps an epoch."""
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def clip() -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ import torch
 
 from media import clips
 from networks import TINY, seeded
+from stops import StoppedError, stop_at
 from vrinr_cli.engine.device import choose
 from vrinr_cli.errors import (
     EncodeError,
@@ -54,14 +55,6 @@ OPTIONS = FitOptions(
 )
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
     """One x265 file instead of five."""
@@ -95,18 +88,6 @@ def shown(size: tuple[int, int]) -> Iterator[tuple[Plane, ...]]:
             (low + span * edge).astype(np.uint8)
             for low, span, edge in zip((60, 110, 120), (110, 30, 20), edges, strict=True)
         )
-
-
-class StoppedError(Exception):
-    """What a user's ^C is here."""
-
-
-def stop_at(step: int) -> Callable[[FitProgress], None]:
-    def report(progress: FitProgress) -> None:
-        if progress.step == step:
-            raise StoppedError
-
-    return report
 
 
 @pytest.mark.usefixtures("few_points")

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from networks import TINY, seeded
+from stops import StoppedError, stop_at
 from vrinr_cli.errors import EngineError, InputError, OptionError, WeightsError
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.header import read_header
@@ -28,14 +28,6 @@ from vrinr_cli.training.options import TrainOptions
 from vrinr_cli.training.trainer import Trainer, TrainProgress, check_corpus, draw_scales
 
 OPTIONS = TrainOptions(steps=6, batch=1, frames=3, crop=8, hr_limit=64, precision="fp32", threads=1, seed=5)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def stripes(frames: int, side: int, *, seed: int) -> Pixels:
@@ -62,18 +54,6 @@ def trained(output: Path, options: TrainOptions = OPTIONS, **more: Any) -> Train
     trainer = Trainer(corpus(), TINY, options, output=output, **more)
     trainer.run(ignore)
     return trainer
-
-
-class StoppedError(Exception):
-    """What a user's ^C is here."""
-
-
-def stop_at(step: int) -> Callable[[TrainProgress], None]:
-    def report(progress: TrainProgress) -> None:
-        if progress.step == step:
-            raise StoppedError
-
-    return report
 
 
 def test_a_finished_run_leaves_a_checkpoint_with_a_card_and_no_state(tmp_path: Path) -> None:
