@@ -30,8 +30,9 @@ from vrinr_cli.errors import InputError, OptionError, TargetError, WeightsError
 from vrinr_cli.model.clip_config import for_clip, with_constant_code
 from vrinr_cli.record import to_plain
 from vrinr_cli.training.clip_presets import PRESETS
-from vrinr_cli.training.clip_trainer import ClipTrainer, StepReport, initial
+from vrinr_cli.training.clip_trainer import ClipTrainer, initial
 from vrinr_cli.training.fit_lock import only_one
+from vrinr_cli.training.fit_options import FitProgress
 
 KEPT = Path(__file__).parents[2] / "docs" / "suite"
 
@@ -71,7 +72,7 @@ class Heard:
         assert 0 <= start.number < start.count
         self.starts.append(start)
 
-    def stepped(self, report: StepReport) -> None:
+    def stepped(self, report: FitProgress) -> None:
         self.steps.append(report.step)
 
 

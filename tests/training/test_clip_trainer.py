@@ -17,7 +17,8 @@ from vrinr_cli.model.clip_network import ClipNetwork, PixelGrid
 from vrinr_cli.model.loss import pea
 from vrinr_cli.training import clip_trainer
 from vrinr_cli.training.clip_presets import Recipe
-from vrinr_cli.training.clip_trainer import ClipTrainer, Length, StepReport, initial, render_clip, resized
+from vrinr_cli.training.clip_trainer import ClipTrainer, Length, initial, render_clip, resized
+from vrinr_cli.training.fit_options import FitProgress
 
 CONFIG = ClipConfig(
     size=(12, 16),
@@ -290,10 +291,10 @@ def test_the_control_is_deaf_to_its_input() -> None:
 
 
 def test_a_run_reports_means_and_pauses() -> None:
-    events: list[StepReport | str] = []
+    events: list[FitProgress | str] = []
     trainer, twin = trainer_of(), trainer_of()
     trainer.run(Length(steps=5), events.append, every=2, pause=lambda: events.append("pause"))
-    reports = [event for event in events if isinstance(event, StepReport)]
+    reports = [event for event in events if isinstance(event, FitProgress)]
     told = [twin.train_step(step / 5) for step in range(5)]
     assert [report.step for report in reports] == [2, 4, 5]
     assert [report.share for report in reports] == [0.4, 0.8, 1.0]
@@ -332,7 +333,7 @@ class Clock:
 
 def test_a_run_by_time_counts_the_time_before_a_resume(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clip_trainer, "time", Clock())
-    reports: list[StepReport] = []
+    reports: list[FitProgress] = []
     trainer = trainer_of()
     trainer.run(Length(seconds=4.0), reports.append, every=1, pause=nothing)
     assert [(report.step, report.seconds, report.share) for report in reports] == [

@@ -27,8 +27,9 @@ from vrinr_cli.model.clip_network import ClipNetwork
 from vrinr_cli.model.header import FittedTo
 from vrinr_cli.record import from_plain, to_plain
 from vrinr_cli.training.clip_state import FitState, identity, learn
-from vrinr_cli.training.clip_trainer import ClipTrainer, Length, StepReport, render_clip, resized
+from vrinr_cli.training.clip_trainer import ClipTrainer, Length, render_clip, resized
 from vrinr_cli.training.corpus import Pixels
+from vrinr_cli.training.fit_options import FitProgress
 from vrinr_cli.training.lossless import ffv1_bytes
 from vrinr_cli.training.rate_control import budget_of
 
@@ -93,7 +94,7 @@ def read_result(path: Path) -> CaseResult:
     return result
 
 
-def run_case(case: SuiteCase, pixels: Pixels, folder: Path, progress: Callable[[StepReport], None]) -> CaseResult:
+def run_case(case: SuiteCase, pixels: Pixels, folder: Path, progress: Callable[[FitProgress], None]) -> CaseResult:
     """Fit and score one case and keep its result; a stopped fit goes on.
 
     Args:

@@ -23,9 +23,9 @@ from vrinr_cli.benchmark.paper_fit import CaseResult, read_result, run_case
 from vrinr_cli.errors import InputError, JobError, OptionError, TargetError, WeightsError, counted
 from vrinr_cli.training.clip_presets import preset
 from vrinr_cli.training.clip_state import state_path
-from vrinr_cli.training.clip_trainer import StepReport
 from vrinr_cli.training.corpus import Pixels
 from vrinr_cli.training.fit_lock import only_one
+from vrinr_cli.training.fit_options import FitProgress
 
 LOOK_SECONDS = 2.0
 """How often a suite that waits for another process looks whether it is done."""
@@ -81,7 +81,7 @@ class SuiteListener:
 
     on_start: Callable[[CaseStart], None] = lambda _: None
     """Before each fit."""
-    on_step: Callable[[StepReport], None] = lambda _: None
+    on_step: Callable[[FitProgress], None] = lambda _: None
     """During a fit."""
     on_wait: Callable[[SuiteCase], None] = lambda _: None
     """Where all that is left is being fitted by other processes: once for each case that is waited for."""

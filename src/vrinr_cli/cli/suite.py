@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vrinr_cli.benchmark.paper_cases import SuiteCase
     from vrinr_cli.benchmark.paper_fit import CaseResult
     from vrinr_cli.benchmark.paper_suite import CaseStart, SuiteListener, SuiteRequest
-    from vrinr_cli.training.clip_trainer import StepReport
+    from vrinr_cli.training.fit_options import FitProgress
 
 
 def run_suite(request: "SuiteRequest", *, csv: Path | None, html: Path | None, as_json: bool) -> None:
@@ -107,7 +107,7 @@ def _listener() -> "SuiteListener":
         spent = show_duration(time.monotonic() - began)
         say(f"[{start.number + 1}/{start.count}] {case_words(start.case)}{goes_on}  ({spent})")
 
-    def stepped(report: "StepReport") -> None:
+    def stepped(report: "FitProgress") -> None:
         if is_terminal and report.step % 100 == 0:
             say(f"  step {report.step}  {100 * report.share:.0f} %  {report.psnr:.2f} dB while learning")
 

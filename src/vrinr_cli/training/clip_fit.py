@@ -18,7 +18,7 @@ from vrinr_cli.record import to_plain
 from vrinr_cli.training import footage
 from vrinr_cli.training.clip_presets import Preset, Recipe, preset
 from vrinr_cli.training.clip_state import FitState, identity, learn
-from vrinr_cli.training.clip_trainer import ClipTrainer, Length, StepReport, render_clip, resized
+from vrinr_cli.training.clip_trainer import ClipTrainer, Length, render_clip, resized
 from vrinr_cli.training.corpus import Pixels
 from vrinr_cli.training.fit_options import FitOptions, FitProgress, FitReport, FitRequest, FitScore
 from vrinr_cli.training.loop import device_of
@@ -66,7 +66,7 @@ def fit_clip(request: FitRequest, options: FitOptions, *, report: Callable[[FitP
     target = torch.from_numpy(pair.high)
     trainer = ClipTrainer(source, target, config, recipe, seed=options.seed, device=device, budget=budget)
     state = FitState(request.output, identity(trainer, pair.fitted))
-    _learn(trainer, options, state, report)
+    learn(trainer, _length(trainer, options), report, state=state, minutes=options.checkpoint_minutes)
     return _finished(request, trainer, pair, state)
 
 
@@ -183,22 +183,6 @@ def _shape_and_recipe(chosen: Preset, pair: ClipPair, options: FitOptions) -> tu
     if options.rate is not None:
         recipe = replace(recipe, rate=options.rate, table_rate=min(10 * options.rate, 1.0))
     return config, recipe
-
-
-def _learn(trainer: ClipTrainer, options: FitOptions, state: FitState, report: Callable[[FitProgress], None]) -> None:
-    def show(found: StepReport) -> None:
-        report(
-            FitProgress(
-                step=found.step,
-                share=found.share,
-                loss=found.loss,
-                psnr=found.psnr,
-                rate=found.rate,
-                seconds=found.seconds,
-            )
-        )
-
-    learn(trainer, _length(trainer, options), show, state=state, minutes=options.checkpoint_minutes)
 
 
 def _length(trainer: ClipTrainer, options: FitOptions) -> Length:

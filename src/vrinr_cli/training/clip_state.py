@@ -11,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from vrinr_cli.errors import WeightsError
 from vrinr_cli.model import checkpoint
 from vrinr_cli.record import to_plain
-from vrinr_cli.training.clip_trainer import ClipTrainer, Length, StepReport
+from vrinr_cli.training.clip_trainer import ClipTrainer, Length
+from vrinr_cli.training.fit_options import FitProgress
 from vrinr_cli.training.interrupts import HeldInterrupts
 
 
@@ -90,7 +91,7 @@ class FitState:
 
 
 def learn(
-    trainer: ClipTrainer, length: Length, report: Callable[[StepReport], None], *, state: FitState, minutes: float
+    trainer: ClipTrainer, length: Length, report: Callable[[FitProgress], None], *, state: FitState, minutes: float
 ) -> None:
     """Take up the state if there is one, learn to the end, and leave the state of the end.
 

@@ -21,6 +21,7 @@ from vrinr_cli.model.loss import pea, squared_error
 from vrinr_cli.model.patches import patch_levels
 from vrinr_cli.model.resample import BICUBIC, enlarge
 from vrinr_cli.training.clip_presets import Recipe
+from vrinr_cli.training.fit_options import FitProgress
 from vrinr_cli.training.loop import below
 from vrinr_cli.training.rate_control import RateControl
 
@@ -52,20 +53,6 @@ class Length:
         """Progress, 0 to 1."""
         done = steps / self.steps if self.steps is not None else seconds / (self.seconds or math.inf)
         return min(done, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class StepReport:
-    """What a fit says of itself."""
-
-    step: int
-    share: float
-    loss: float
-    """Mean since the last report."""
-    psnr: float
-    """psnr_rgb in dB of the pixels drawn since the last report, while learning."""
-    rate: float
-    seconds: float
 
 
 class ClipTrainer:
@@ -132,7 +119,7 @@ class ClipTrainer:
         ]
 
     def run(
-        self, length: Length, report: Callable[[StepReport], None], *, every: int = 20, pause: Callable[[], None]
+        self, length: Length, report: Callable[[FitProgress], None], *, every: int = 20, pause: Callable[[], None]
     ) -> None:
         """Learn until the length is reached.
 
@@ -237,11 +224,18 @@ class ClipTrainer:
             self._order = epoch, torch.randperm(count, generator=generator).to(self.device)
         return self._order[1][part * size : (part + 1) * size]
 
-    def _report(self, length: Length, sums: list[float], steps: int) -> StepReport:
+    def _report(self, length: Length, sums: list[float], steps: int) -> FitProgress:
         share = length.share(self.step, self.seconds)
         error = max(sums[1] / steps, 1e-12)
         rate = self.recipe.table_rate * self.recipe.factor(share)
-        return StepReport(self.step, share, sums[0] / steps, -10 * math.log10(error), rate, self.seconds)
+        return FitProgress(
+            step=self.step,
+            share=share,
+            loss=sums[0] / steps,
+            psnr=-10 * math.log10(error),
+            rate=rate,
+            seconds=self.seconds,
+        )
 
     def state(self) -> dict[str, Tensor]:
         """Everything that a resume needs beside step and times; on the CPU it is the live memory, not a copy."""
