@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import math
 import os
 import signal
 import sys
@@ -295,6 +296,9 @@ def test_a_damaged_result_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"^one\.json: no result of a fit"):
         read_result(path)
     plain = to_plain(fitted("walk", 40.0))
+    path.write_text(json.dumps({**plain, "seconds": math.nan}))
+    with pytest.raises(WeightsError, match="a figure is NaN"):
+        read_result(path)
     plain["scores"] = plain["scores"][1:]
     path.write_text(json.dumps(plain))
     with pytest.raises(WeightsError, match="without x2"):
@@ -345,6 +349,17 @@ def test_a_clip_that_is_too_short_is_named(tmp_path: Path) -> None:
     one = noise_clip(tmp_path / "short", frames=1)
     with pytest.raises(InputError, match=r"^noise\.npy: has 1 frame$"):
         results(request(tmp_path, sources=(one,)))
+
+
+@pytest.mark.parametrize("crop", [32, None])
+def test_a_clip_that_is_too_small_is_named_before_any_fit(tmp_path: Path, crop: int | None) -> None:
+    clips = tmp_path / "both"
+    noise_clip(clips, "large")
+    noise_clip(clips, "tiny", size=(30, 52))
+    heard = Heard()
+    with pytest.raises(InputError, match=r"^tiny\.npy: is 52x30$"):
+        results(request(tmp_path, sources=(clips,), crop=crop), heard)
+    assert not heard.starts
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,17 @@ def test_epochs_are_passes_over_all_pixels(pair: tuple[Path, Path]) -> None:
         FitOptions(epochs=2, steps=2)
 
 
+def test_a_file_that_takes_more_than_was_asked_says_so(pair: tuple[Path, Path]) -> None:
+    with pytest.raises(OptionError, match="a budget of 20000 bytes holds no tables") as caught:
+        fitted(request(pair, preset="small"), options(steps=2, budget=20_000))
+    least = int(str(caught.value.hint).split()[1])
+    tight = fitted(request(pair, preset="small"), options(steps=2, budget=least))
+    assert tight.bytes > least
+    assert tight.notes == (f"the file takes more than the {least} bytes that were aimed at",)
+    roomy = fitted(request(pair, preset="small", overwrite=True), options(steps=2, budget=10_000_000))
+    assert roomy.notes == ()
+
+
 def test_the_file_names_both_clips(pair: tuple[Path, Path]) -> None:
     fitted(request(pair, preset="small"), options(first=1))
     header = read_header(pair[0].with_name("fit.safetensors"))

@@ -166,7 +166,7 @@ def test_a_blind_fit_is_measured_on_frames_that_it_never_saw(tmp_path: Path) -> 
     assert (len(learned), len(judged)) == (8, 4)
     assert not learned & judged
     assert [pair.low_size for pair in material.judged] == [(16, 20)]
-    assert material.notes == ("x3, x4 is not learned: the clip is too small to be shrunk so far",)
+    assert material.notes == ("not learned: x3, x4, as the clip is too small to be shrunk so far",)
     report = fit(asked, OPTIONS, report=ignore)
     header = read_header(asked.output)
     assert (report.use, report.frames, report.points, header.protocol) == ("blind", 4, (), "blind")
@@ -241,7 +241,7 @@ def test_of_a_clip_that_memory_does_not_hold_runs_are_used(tmp_path: Path, monke
 
 def test_a_clip_too_short_to_hold_frames_out_is_refused(tmp_path: Path) -> None:
     asked = request(tmp_path, reference=None)
-    with pytest.raises(InputError, match="4 frames are too few to learn from and to check"):
+    with pytest.raises(InputError, match="4 frames: too few to learn from and to check"):
         fit(asked, replace(OPTIONS, frames=4), report=ignore)
 
 

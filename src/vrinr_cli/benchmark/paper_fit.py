@@ -83,7 +83,7 @@ def read_result(path: Path) -> CaseResult:
         WeightsError: it is damaged.
     """
     try:
-        result = from_plain(CaseResult, json.loads(path.read_text()), at=path.name)
+        result = from_plain(CaseResult, json.loads(path.read_text(), parse_constant=_refuse_number), at=path.name)
     except (OSError, ValueError, TypeError) as error:
         raise WeightsError(
             f"{path.name}: no result of a fit ({error})", hint="delete it, and it is run again"
@@ -129,6 +129,11 @@ def run_case(case: SuiteCase, pixels: Pixels, folder: Path, progress: Callable[[
     write_whole(folder / f"{case.slug}.json", (json.dumps(to_plain(result), indent=1) + "\n").encode())
     state.remove()
     return result
+
+
+def _refuse_number(word: str) -> float:
+    """NaN and infinities, which JSON does not have."""
+    raise ValueError(f"a figure is {word}")
 
 
 def score_all(network: ClipNetwork, pixels: Pixels) -> tuple[InputScore, ...]:

@@ -27,6 +27,8 @@ from vrinr_cli.training.corpus import Pixels
 from vrinr_cli.training.fit_lock import only_one
 from vrinr_cli.training.fit_options import FitProgress
 
+LEAST_SIDE = 32
+"""Pixels of the HR frames' shorter side."""
 LOOK_SECONDS = 2.0
 """How often a suite that waits for another process looks whether it is done."""
 
@@ -53,7 +55,11 @@ class SuiteRequest:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        for name, value, least in (("crop", self.crop, 32), ("frames", self.frames, 1), ("threads", self.threads, 1)):
+        for name, value, least in (
+            ("crop", self.crop, LEAST_SIDE),
+            ("frames", self.frames, 1),
+            ("threads", self.threads, 1),
+        ):
             if value is not None and value < least:
                 raise OptionError(f"{name} is {value}", hint=f"choose {least} or more")
         if self.epochs is not None and not 0 < self.epochs <= 10_000:
@@ -180,8 +186,10 @@ def _facts(path: Path, request: SuiteRequest) -> tuple[tuple[int, ...], str]:
 def _pixels(path: Path, request: SuiteRequest) -> Pixels:
     whole = read_clip(path, frames=request.frames, crop=None)
     if len(whole) < request.frames:
+        raise InputError(f"{path.name}: has {counted(len(whole), 'frame')}", hint=f"choose --frames {len(whole)}")
+    if min(whole.shape[1:3]) < LEAST_SIDE:
         raise InputError(
-            f"{path.name}: has {counted(len(whole), 'frame')}", hint=f"choose --frames {len(whole)} or less"
+            f"{path.name}: is {whole.shape[2]}x{whole.shape[1]}", hint=f"{LEAST_SIDE} pixels or more a side"
         )
     if request.crop is None:
         return whole

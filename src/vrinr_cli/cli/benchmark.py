@@ -210,7 +210,12 @@ def _check_given(given: dict[str, str], *, suite: str | None, is_speed: bool) ->
     if is_speed:
         _refuse(given, NOT_WITH_SPEED, "--speed takes no {}", "leave it out")
     elif suite is not None:
-        _refuse(given, NOT_WITH_SUITE, "--suite takes no {}", "leave it out: the suite runs on the CPU in float32")
+        _refuse(
+            given,
+            NOT_WITH_SUITE,
+            "--suite takes no {}",
+            "leave it out: the suite has its own inputs, on the CPU in float32",
+        )
     else:
         _refuse(given, SUITE, "{} needs --suite", "leave it out, or add --suite paper")
     if "full" in given and "crop" in given:

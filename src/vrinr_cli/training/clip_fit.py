@@ -204,6 +204,8 @@ def _card(request: FitRequest, trainer: ClipTrainer) -> dict[str, str]:
 def _report(request: FitRequest, made_file: Path, trainer: ClipTrainer, pair: ClipPair) -> FitReport:
     """Measured from the file, as whoever uses it will have it."""
     network = clip_checkpoint.load(made_file).to(trainer.device)
+    size, budget = made_file.stat().st_size, trainer.rate.budget
+    missed = (f"the file takes more than the {budget} bytes that were aimed at",) if 0 < budget < size else ()
     source = _unit(pair.low).to(trainer.device)
     made = render_clip(network, source, trainer.config.size)
     given = resized(source, trainer.config.size)
@@ -215,10 +217,10 @@ def _report(request: FitRequest, made_file: Path, trainer: ClipTrainer, pair: Cl
         frames=len(pair.high),
         steps=trainer.step,
         minutes=trainer.seconds / 60,
-        bytes=made_file.stat().st_size,
+        bytes=size,
         raw_bytes=pair.high.nbytes,
         ffv1_bytes=ffv1_bytes(pair.high),
-        notes=pair.notes,
+        notes=(*pair.notes, *missed),
     )
 
 

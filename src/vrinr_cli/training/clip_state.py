@@ -70,7 +70,7 @@ class FitState:
         """
         if not self.path.exists():
             return
-        hint = f"delete {self.path.name} to begin anew"
+        hint = f"delete {self.path} to begin anew"
         try:
             with safe_open(self.path, framework="pt") as file:
                 words = file.metadata() or {}

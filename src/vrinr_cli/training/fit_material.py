@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vrinr_cli.errors import InputError
+from vrinr_cli.errors import InputError, counted
 from vrinr_cli.model.header import FittedTo
 from vrinr_cli.training import footage
 from vrinr_cli.training.corpus import Pixels
@@ -80,7 +80,7 @@ def _usable(scales: tuple[float, ...], side: int) -> tuple[float, ...]:
 def _left_out(asked: tuple[float, ...], used: tuple[float, ...]) -> tuple[str, ...]:
     """A note where not all scales are learned."""
     words = ", ".join(f"x{scale:g}" for scale in sorted(set(asked) - set(used)))
-    return (f"{words} is not learned: the clip is too small to be shrunk so far",) if words else ()
+    return (f"not learned: {words}, as the clip is too small to be shrunk so far",) if words else ()
 
 
 def _blind(runs: tuple[Pixels, ...], scales: tuple[float, ...]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
@@ -88,8 +88,8 @@ def _blind(runs: tuple[Pixels, ...], scales: tuple[float, ...]) -> tuple[tuple[P
     kept, held = footage.split_runs(runs, length=HELD_LENGTH, every=HELD_EVERY)
     if not kept:
         raise InputError(
-            f"{sum(len(run) for run in runs)} frames are too few to learn from and to check",
-            hint=f"give a clip of more than {HELD_LENGTH} frames",
+            f"{counted(sum(len(run) for run in runs), 'frame')}: too few to learn from and to check",
+            hint=f"give a clip of {HELD_LENGTH + 1} frames or more",
         )
     learned, judged = (
         tuple(Pair(footage.shrunk(part, scale), tuple(part)) for scale in scales) for part in (kept, held)

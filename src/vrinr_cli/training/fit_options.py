@@ -81,7 +81,7 @@ class FitOptions:
             (not 8 <= self.window <= 512, f"window of {self.window} pixels, not 8 to 512"),
             (
                 not self.scales or any(not 1 < scale <= 8 for scale in self.scales),
-                f"scales {', '.join(f'{scale:g}' for scale in self.scales)}, not above 1 and at most 8",
+                f"scale {', '.join(f'{scale:g}' for scale in self.scales)}, not above 1 and up to 8",
             ),
             (
                 self.budget is not None and self.budget < HEADER_BYTES,

@@ -71,7 +71,9 @@ class RateControl:
         others = bytes_without_tables(network)
         self.room = budget - others
         if budget and self.room <= 0:
-            raise OptionError(f"a budget of {budget} bytes holds no tables", hint=f"choose {2 * others} or more")
+            raise OptionError(
+                f"a budget of {budget} bytes holds no tables", hint=f"choose {others + HEADER_BYTES} or more"
+            )
 
     def follow(self, tables: Sequence[Tensor], step: float, share: float) -> None:
         """Set lambda anew if it is time.
