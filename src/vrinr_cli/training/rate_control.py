@@ -1,7 +1,7 @@
 """How many bytes the tables of a fit may take, kept by what a bit costs in the loss.
 
-What a clip needs differs by more than any one lambda can serve: a value that gives two thirds of the lossless size for
-one clip gives more than all of it for another (docs/paper.md). So lambda follows the coded size while the fit goes on.
+With one lambda the share of the lossless size differs from clip to clip (docs/decisions/0017). So lambda follows the
+coded size while the fit goes on.
 """
 
 from collections.abc import Sequence
