@@ -293,7 +293,7 @@ def test_results_that_are_kept_here_are_those_of_their_cases() -> None:
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:
     path = tmp_path / "one.json"
     path.write_text('{"case": 3}')
-    with pytest.raises(WeightsError, match=r"^one\.json: no result of a fit"):
+    with pytest.raises(WeightsError, match=r"/one\.json: no result of a fit"):
         read_result(path)
     plain = to_plain(fitted("walk", 40.0))
     path.write_text(json.dumps({**plain, "seconds": math.nan}))

@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 from media import clips
 from networks import seeded
 from vrinr_cli.cli.app import app
-from vrinr_cli.cli.fit import report_lines
+from vrinr_cli.cli.fit import RESUME_HINT, _say_resumed, report_lines
 from vrinr_cli.jobs import weights
 from vrinr_cli.model import checkpoint, correction
 from vrinr_cli.model.correction_config import CorrectionConfig
 from vrinr_cli.model.header import FittedTo, read_header
 from vrinr_cli.training.fit import CorrectionRun
 from vrinr_cli.training.fit_chart import draw_chart
-from vrinr_cli.training.fit_options import CORRECTED, FitReport, FitScore, RatePoint
+from vrinr_cli.training.fit_options import CORRECTED, FitProgress, FitReport, FitScore, RatePoint
 from vrinr_cli.video.probe import probe
 
 SHORT = ["--steps", "3", "--window", "12", "--window-frames", "3", "--precision", "fp32", "--rate", "0.01"]
@@ -128,12 +128,21 @@ def test_interrupted_it_says_how_to_go_on_and_does(clip: Path, monkeypatch: pyte
     monkeypatch.setattr(CorrectionRun, "train_step", stopped)
     code, _, words = fitted(clip, "--checkpoint-minutes", "0")
     assert code == 130
-    assert words.splitlines()[-1] == "vrinr: error: stopped; the same command goes on from the last state"
+    assert words.splitlines()[-1] == f"vrinr: error: stopped; {RESUME_HINT}"
     assert clip.with_name(".clip.safetensors.state").exists()
     monkeypatch.undo()
     code, _, words = fitted(clip, "--checkpoint-minutes", "0")
     assert code == 0, words
     assert not clip.with_name(".clip.safetensors.state").exists()
+
+
+def test_a_resumed_fit_says_where_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    shown: list[int] = []
+    show = _say_resumed(lambda progress: shown.append(progress.step))
+    for step in (40, 60):
+        show(FitProgress(step=step, share=0.5, loss=1.0, psnr=30.0, rate=1e-3, seconds=1.0, resumed_at=20))
+    assert capsys.readouterr().err == "going on from step 20, where it was stopped\n"
+    assert shown == [40, 60]
 
 
 @pytest.mark.parametrize(

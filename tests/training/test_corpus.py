@@ -4,9 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vrinr_cli.errors import InputError
 from vrinr_cli.training.corpus import STILL_SPEEDS, Corpus, Pixels
@@ -18,9 +20,9 @@ def numbered(frames: int, height: int, width: int, *, picture: int = 0) -> Pixel
     return np.stack([t + 50 * picture, y, x], axis=-1).astype(np.uint8)
 
 
-def steps(window: Pixels) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def steps(window: Tensor) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """(T, H, W) of the frame, row and column numbers that a window shows."""
-    wide = window.astype(np.int64)
+    wide = window.numpy().astype(np.int64)
     return wide[..., 0], wide[..., 1], wide[..., 2]
 
 
@@ -34,12 +36,11 @@ def steps(window: Pixels) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray
 def test_a_window_is_a_whole_piece_of_one_picture(
     seed: int, frames: int, size: tuple[int, int], scale: float, side: int
 ) -> None:
-    corpus = Corpus((numbered(6, 22, 40),), (numbered(1, side, 20, picture=1),))
+    corpus = Corpus.from_arrays([numbered(6, 22, 40), numbered(1, side, 20, picture=1)])
     rng = np.random.default_rng(seed)
     window = corpus.window(rng, frames=frames, size=size, scale=scale, clip_share=0.5)
     assert window.shape == (frames, *size, 3)
-    assert window.dtype == np.uint8
-    assert window.flags.c_contiguous
+    assert window.dtype == torch.uint8
     _, rows, columns = steps(window)
     if np.ptp(rows[0], axis=0).any() or size[0] == 1 == size[1]:
         turned = False
@@ -55,7 +56,7 @@ def test_a_window_is_a_whole_piece_of_one_picture(
 
 @given(seed=st.integers(0, 10**6), frames=st.integers(2, 5))
 def test_a_real_clip_stands_still_and_runs_forward_or_backward(seed: int, frames: int) -> None:
-    corpus = Corpus((numbered(6, 22, 24),), ())
+    corpus = Corpus.from_arrays([numbered(6, 22, 24)])
     window = corpus.window(np.random.default_rng(seed), frames=frames, size=(9, 9), scale=4, clip_share=1)
     times, rows, columns = steps(window)
     assert not np.ptp(rows, axis=0).any()
@@ -65,11 +66,12 @@ def test_a_real_clip_stands_still_and_runs_forward_or_backward(seed: int, frames
 
 
 def test_same_seed_same_windows_another_seed_others() -> None:
-    corpus = Corpus((numbered(9, 60, 60),), (numbered(1, 60, 60, picture=1),))
+    corpus = Corpus.from_arrays([numbered(9, 60, 60), numbered(1, 60, 60, picture=1)])
 
     def windows(seed: int) -> list[bytes]:
         rng = np.random.default_rng(seed)
-        return [corpus.window(rng, frames=4, size=(16, 20), scale=3, clip_share=0.5).tobytes() for _ in range(8)]
+        drawn = (corpus.window(rng, frames=4, size=(16, 20), scale=3, clip_share=0.5) for _ in range(8))
+        return [window.numpy().tobytes() for window in drawn]
 
     assert windows(1) == windows(1)
     assert len({*windows(1), *windows(2)}) == 16
@@ -77,7 +79,7 @@ def test_same_seed_same_windows_another_seed_others() -> None:
 
 def still_paths(count: int, *, frames: int = 6, scale: float = 4.0) -> list[list[tuple[int, int]]]:
     """Where windows of a large still lie in each of their frames."""
-    corpus = Corpus((), (numbered(1, 250, 250),))
+    corpus = Corpus.from_arrays([numbered(1, 250, 250)])
     rng = np.random.default_rng(0)
     found = []
     for _ in range(count):
@@ -107,21 +109,21 @@ def test_motion_is_told_in_lr_pixels() -> None:
 
 
 def test_a_still_no_larger_than_its_window_stands() -> None:
-    corpus = Corpus((), (numbered(1, 8, 8),))
+    corpus = Corpus.from_arrays([numbered(1, 8, 8)])
     window = corpus.window(np.random.default_rng(3), frames=5, size=(8, 8), scale=4, clip_share=0)
-    assert all(np.array_equal(window[0], frame) for frame in window)
+    assert all(torch.equal(window[0], frame) for frame in window)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 0.0), (0.3, 0.3), (1.0, 1.0)])
 def test_the_share_of_clips(share: float, expected: float) -> None:
-    corpus = Corpus((numbered(4, 12, 12),), (numbered(1, 12, 12, picture=1),))
+    corpus = Corpus.from_arrays([numbered(4, 12, 12), numbered(1, 12, 12, picture=1)])
     rng = np.random.default_rng(0)
     windows = [corpus.window(rng, frames=2, size=(6, 6), scale=2, clip_share=share) for _ in range(600)]
     assert sum(int(w[0, 0, 0, 0]) < 50 for w in windows) / 600 == pytest.approx(expected, abs=0.06)
 
 
 def test_clips_that_are_too_short_and_pictures_too_small_are_passed_over() -> None:
-    corpus = Corpus((numbered(2, 30, 30), numbered(8, 10, 10, picture=1)), (numbered(1, 30, 30, picture=2),))
+    corpus = Corpus.from_arrays([numbered(2, 30, 30), numbered(8, 10, 10, picture=1), numbered(1, 30, 30, picture=2)])
     rng = np.random.default_rng(0)
     seen = {
         int(corpus.window(rng, frames=4, size=(12, 12), scale=2, clip_share=1.0)[0, 0, 0, 0]) // 50 for _ in range(40)
@@ -130,14 +132,14 @@ def test_clips_that_are_too_short_and_pictures_too_small_are_passed_over() -> No
 
 
 def test_all_ways_of_turning_occur() -> None:
-    corpus = Corpus((numbered(2, 9, 9),), ())
+    corpus = Corpus.from_arrays([numbered(2, 9, 9)])
     rng = np.random.default_rng(0)
-    ways = {corpus.window(rng, frames=2, size=(9, 9), scale=2, clip_share=1).tobytes() for _ in range(200)}
+    ways = {corpus.window(rng, frames=2, size=(9, 9), scale=2, clip_share=1).numpy().tobytes() for _ in range(200)}
     assert len(ways) == 16  # turned or not, and three axes each way
 
 
 def test_nothing_large_enough_is_told() -> None:
-    corpus = Corpus((), (numbered(1, 10, 40),))
+    corpus = Corpus.from_arrays([numbered(1, 10, 40)])
     with pytest.raises(InputError, match="nothing in the corpus holds 11x11"):
         corpus.window(np.random.default_rng(0), frames=1, size=(11, 11), scale=2, clip_share=0)
 
@@ -150,5 +152,5 @@ def test_an_empty_corpus_is_told() -> None:
 def test_arrays_are_sorted_by_their_length() -> None:
     clip, still = numbered(2, 4, 4), numbered(1, 4, 4)
     corpus = Corpus.from_arrays([still, clip])
-    assert corpus.clips[0] is clip
-    assert corpus.stills[0] is still
+    assert torch.equal(corpus.clips[0], torch.from_numpy(clip))
+    assert torch.equal(corpus.stills[0], torch.from_numpy(still))

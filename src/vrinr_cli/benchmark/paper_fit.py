@@ -83,14 +83,12 @@ def read_result(path: Path) -> CaseResult:
         WeightsError: it is damaged.
     """
     try:
-        result = from_plain(CaseResult, json.loads(path.read_text(), parse_constant=_refuse_number), at=path.name)
+        result = from_plain(CaseResult, json.loads(path.read_text(), parse_constant=_refuse_number), at=str(path))
     except (OSError, ValueError, TypeError) as error:
-        raise WeightsError(
-            f"{path.name}: no result of a fit ({error})", hint="delete it, and it is run again"
-        ) from error
+        raise WeightsError(f"{path}: no result of a fit ({error})", hint="delete it, and it is run again") from error
     missing = {one.name for one in INPUTS} - {score.name for score in result.scores}
     if missing:
-        raise WeightsError(f"{path.name}: a result without {min(missing)}", hint="delete it, and it is run again")
+        raise WeightsError(f"{path}: a result without {min(missing)}", hint="delete it, and it is run again")
     return result
 
 

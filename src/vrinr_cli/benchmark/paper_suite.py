@@ -149,7 +149,7 @@ def _result(start: CaseStart, path: Path, request: SuiteRequest, told: SuiteList
             run_case(case, _pixels(path, request), folder, told.on_step)
     result = read_result(kept)
     if result.case != case:
-        raise WeightsError(f"{kept.name}: the result of another fit", hint="delete it, and it is run again")
+        raise WeightsError(f"{kept}: the result of another fit", hint="delete it, and it is run again")
     return result
 
 

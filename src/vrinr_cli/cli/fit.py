@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = FitOptions(steps=1)
 DEFAULT_WEIGHTS = "general"
+RESUME_HINT = "the same command goes on from the last state, if one was written"
 LINES = 20
 """Of progress, where there is no terminal."""
 T = TypeVar("T")
@@ -138,7 +139,7 @@ def fit(
 
       vrinr fit clip.mp4 --minutes 10
     """
-    with shown_errors(as_json=json_, resume_hint="the same command goes on from the last state"):
+    with shown_errors(as_json=json_, resume_hint=RESUME_HINT):
         correcting = {
             "--weights": weights,
             "--chart": chart,
@@ -199,7 +200,7 @@ def fit(
             overwrite=yes,
         )
         with _shown(as_json=json_, quiet=quiet) as show:
-            report = run(request, options, report=show)
+            report = run(request, options, report=show if json_ or quiet else _say_resumed(show))
         _finish(report, as_json=json_, quiet=quiet)
         if chart is not None:
             if report.points:
@@ -237,6 +238,20 @@ def _shown(*, as_json: bool, quiet: bool) -> "Iterator[Callable[[FitProgress], N
             yield show
     else:
         yield _Lines()
+
+
+def _say_resumed(show: "Callable[[FitProgress], None]") -> "Callable[[FitProgress], None]":
+    """Progress with a line before it, where a stopped fit goes on."""
+    is_said = False
+
+    def said(progress: FitProgress) -> None:
+        nonlocal is_said
+        if progress.resumed_at and not is_said:
+            say(f"going on from step {progress.resumed_at}, where it was stopped")
+        is_said = True
+        show(progress)
+
+    return said
 
 
 class _Lines:

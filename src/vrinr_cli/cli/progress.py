@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from vrinr_cli.cli.show import print_json, say
-from vrinr_cli.errors import printable
+from vrinr_cli.errors import counted, printable
 from vrinr_cli.jobs.events import Advanced, Event, JobReport, Noted, Started, Stepped
 
 RATE_WINDOW = 60.0
@@ -194,7 +194,7 @@ def started_words(event: Started) -> str:
     """One line before the work."""
     before, after = event.source_size, event.target_size
     return (
-        f"{event.source.name}: {before[1]}x{before[0]} -> {after[1]}x{after[0]}, {event.frames} frames, "
+        f"{event.source.name}: {before[1]}x{before[0]} -> {after[1]}x{after[0]}, {counted(event.frames, 'frame')}, "
         f"{event.method} on {event.device}, {event.codec} {event.pix_fmt}"
     )
 
@@ -203,9 +203,8 @@ def finished_words(report: JobReport) -> str:
     """One line after the work."""
     made = report.frames - report.resumed_frames
     rate = f", {show_rate(made / report.seconds)} fps" if made and report.seconds > 0 else ""
-    count = len(report.notes)
-    notes = f", {count} note{'s' if count > 1 else ''}" if count else ""
+    notes = f", {counted(len(report.notes), 'note')}" if report.notes else ""
     return (
-        f"{report.output}: {report.frames} frames, {report.bytes / 1e6:.3g} MB in "
+        f"{report.output}: {counted(report.frames, 'frame')}, {report.bytes / 1e6:.3g} MB in "
         f"{show_duration(report.seconds)}{rate}, peak memory {report.peak_memory / 2**20:.0f} MiB{notes}"
     )

@@ -24,9 +24,11 @@ def train(
     frames: Annotated[int, typer.Option(help="Frames a clip.")] = DEFAULTS.frames,
     crop: Annotated[int, typer.Option(help="Side of a window in LR pixels.")] = DEFAULTS.crop,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = DEFAULTS.rate,
+    optimizer: Annotated[str, typer.Option(help="muon (on filters, AdamW on all else) or adamw.")] = DEFAULTS.optimizer,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = DEFAULTS.device,
     precision: Annotated[str, typer.Option(help="auto fp32 bf16")] = DEFAULTS.precision,
     threads: Annotated[int, typer.Option(help="CPU threads. Default: one a core")] = DEFAULTS.threads,
+    chart: Annotated[Path | None, typer.Option(help="Draw the validation gains over time: .svg or .png.")] = None,
     yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing checkpoint.")] = False,
     checkpoint_minutes: Annotated[
         float, typer.Option(help="How often the state is written.")
@@ -42,7 +44,7 @@ def train(
 
       vrinr train data/train -o my.safetensors --steps 20000 --validation data/val --device cuda
     """
-    with shown_errors(resume_hint="the same command goes on from the last state"):
+    with shown_errors(resume_hint="the same command goes on from the last state, if one was written"):
         options = TrainOptions(
             steps=steps,
             minutes=minutes,
@@ -52,6 +54,7 @@ def train(
             crop=crop,
             rate=rate,
             scales=scales,
+            optimizer=optimizer,
             device=device,
             precision=precision,
             threads=threads,
@@ -68,5 +71,5 @@ def train(
                 f"rate {progress.rate:.1e}  {progress.seconds / 60:.1f} min{gains}"
             )
 
-        run.train(TrainRequest(data, output, validation, weights, yes), options, report=show)
+        run.train(TrainRequest(data, output, validation, weights, yes, chart), options, report=show)
         say(f"{output} written")

@@ -14,7 +14,7 @@ import torch
 
 from vrinr_cli import __version__
 from vrinr_cli.engine.device import Compute, choose
-from vrinr_cli.errors import JobError, OptionError, TargetError, printable
+from vrinr_cli.errors import JobError, OptionError, TargetError, counted, printable
 from vrinr_cli.jobs import journal as journal_room
 from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, Started, Stepped, ignore
 from vrinr_cli.jobs.folder import LONGEST_NAME, JobFolder
@@ -214,11 +214,11 @@ def _all_chunks(job: _Job, resources: Resources, finished: Sequence[ChunkReport]
 def _note_losses(job: _Job, reports: Sequence[ChunkReport], joined: Joined) -> None:
     repeated, redone = sum(r.repeated for r in reports), sum(r.redone_in_fp32 for r in reports)
     if redone:
-        job.note(f"{redone} frames came out not finite and were computed again in fp32")
+        job.note(f"{counted(redone, 'frame')} came out not finite and computed again in fp32")
     if repeated:
-        job.note(f"the source is damaged: the last good picture stands in for {repeated} frames")
+        job.note(f"the source is damaged: the last good picture stands in for {counted(repeated, 'frame')}")
     if joined.lost_sound:
-        job.note(f"the source is damaged: {joined.lost_sound} packets of converted sound are silence")
+        job.note(f"the source is damaged: {counted(joined.lost_sound, 'packet')} of converted sound became silence")
 
 
 def _finished(job: _Job, reports: Sequence[ChunkReport]) -> tuple[Joined, VerifyReport]:

@@ -5,9 +5,11 @@ z what the query reads, Eq. (10) with the trunk's own features beside it.
 """
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vrinr_cli.model.attention import LevelGate, refine
 from vrinr_cli.model.config import ModelConfig
@@ -43,10 +45,11 @@ class VrInr(nn.Module):
 
     def code(self, features: Tensor) -> Tensor:
         """Trunk features (N, C, h, w) -> z, (N, Z, h, w)."""
-        slices = self.slices(features).chunk(len(self.codes), dim=1)
+        codes = [cast(TextureCode, code) for code in self.codes]
+        slices, *projected = _at_once(features, [self.slices, *(code.project for code in codes)])
+        parts = zip(slices.chunk(len(codes), dim=1), codes, self.tables, projected, strict=True)
         levels = [
-            torch.cat([part, table(code(features))], dim=1)
-            for part, code, table in zip(slices, self.codes, self.tables, strict=True)
+            torch.cat([part, table(code.of_projected(own)).to(part.dtype)], dim=1) for part, code, table, own in parts
         ]
         refined: Tensor = refine(levels, list(self.gates)) + self.around(features)
         return refined
@@ -67,12 +70,23 @@ class VrInr(nn.Module):
             (B, T, 3, H, W); not clamped.
         """
         height, width = Axis(clip.shape[-2], size[0]), Axis(clip.shape[-1], size[1])
-        features = self.trunk(clip, self.scale_input(height, width)).flatten(0, 1)
-        rows = self.query.basis.blocks(height, 0, size[0], 0, height.source)
-        columns = self.query.basis.blocks(width, 0, size[1], 0, width.source)
-        residual = self.residual(self.code(features), rows, columns, residual_gain(height, width))
+        code = self.code(self.trunk(clip, self.scale_input(height, width)).flatten(0, 1))
+        if height.target % height.source == width.target % width.source == 0:
+            residual = self.query.at_whole_scale(code, height.target // height.source, width.target // width.source)
+        else:
+            rows = self.query.basis.blocks(height, 0, size[0], 0, height.source)
+            columns = self.query.basis.blocks(width, 0, size[1], 0, width.source)
+            residual = self.query(code, rows, columns)
         base = enlarge(clip, size, self.base)
-        return base + residual.reshape(base.shape)
+        return base + residual.reshape(base.shape) * residual_gain(height, width)
+
+
+def _at_once(features: Tensor, layers: list[nn.Conv2d]) -> list[Tensor]:
+    """What several 1x1 convolutions give of the same features, which are read once."""
+    weight = torch.cat([layer.weight for layer in layers])
+    bias = torch.cat([layer.bias for layer in layers if layer.bias is not None])
+    together: Tensor = functional.conv2d(features, weight, bias)
+    return list(together.split([layer.out_channels for layer in layers], dim=1))
 
 
 def residual_gain(height: Axis, width: Axis) -> float:

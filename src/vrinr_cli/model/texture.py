@@ -25,12 +25,16 @@ class TextureCode(nn.Module):
 
         The box is cut at the picture's border, so that a code there is an average of real pixels only.
         """
-        projected: Tensor = self.project(features)
+        return self.of_projected(self.project(features))
+
+    def of_projected(self, projected: Tensor) -> Tensor:
+        """What `project` gives -> codes, both (N, 3, h, w)."""
+        planes = projected.contiguous(memory_format=torch.contiguous_format)  # so few channels are averaged faster so
         if self.width > 1:
-            projected = functional.avg_pool2d(
-                projected, self.width, stride=1, padding=self.width // 2, count_include_pad=False
-            )
-        return torch.tanh(projected)
+            reach = self.width // 2
+            for size, padding in (((self.width, 1), (reach, 0)), ((1, self.width), (0, reach))):
+                planes = functional.avg_pool2d(planes, size, stride=1, padding=padding, count_include_pad=False)
+        return torch.tanh(planes)
 
 
 class PatchCode(nn.Module):

@@ -101,6 +101,8 @@ class ClipTrainer:
         self.step = 0
         self.seconds = 0.0
         self.cpu_seconds = 0.0
+        self.resumed_at = 0
+        """The step of the state that was taken up."""
         """Processor time of all steps, all threads together."""
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
@@ -235,6 +237,7 @@ class ClipTrainer:
             psnr=-10 * math.log10(error),
             rate=rate,
             seconds=self.seconds,
+            resumed_at=self.resumed_at,
         )
 
     def state(self) -> dict[str, Tensor]:
@@ -256,6 +259,7 @@ class ClipTrainer:
             counter = parameter.device if parameter.device.type == "cuda" else "cpu"
             self.optimizer.state[parameter] = {"step": tensors[f"step.{name}"].to(counter), **moments}
         self.step, self.seconds, self.cpu_seconds = step, seconds, cpu_seconds
+        self.resumed_at = step
 
 
 def initial(config: ClipConfig, seed: int) -> ClipNetwork:

@@ -1,10 +1,15 @@
-"""Clips and stills in memory, and the random HR windows cut from them. Knows arrays, not files."""
+"""Clips and stills in memory, and the random HR windows cut from them. Knows arrays, not files.
+
+Pictures may lie on a GPU: windows are then cut there, and nothing but their places is decided on the CPU.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vrinr_cli.errors import InputError
 
@@ -16,10 +21,10 @@ STILL_SPEEDS = ((0.10, 0.0, 0.0), (0.50, 0.1, 1.0), (0.25, 1.0, 3.0), (0.15, 3.0
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """RGB pictures: clips (T, H, W, 3) and stills (1, H, W, 3), uint8."""
+    """RGB pictures: clips (T, H, W, 3) and stills (1, H, W, 3), uint8, all on one device."""
 
-    clips: tuple[Pixels, ...]
-    stills: tuple[Pixels, ...]
+    clips: tuple[Tensor, ...]
+    stills: tuple[Tensor, ...]
 
     def __post_init__(self) -> None:
         if not self.clips and not self.stills:
@@ -28,11 +33,16 @@ class Corpus:
     @classmethod
     def from_arrays(cls, arrays: Sequence[Pixels]) -> "Corpus":
         """Sort arrays (T, H, W, 3) into clips and stills by their length."""
-        return cls(tuple(a for a in arrays if a.shape[0] > 1), tuple(a for a in arrays if a.shape[0] == 1))
+        tensors = [torch.from_numpy(a) for a in arrays]
+        return cls(tuple(t for t in tensors if len(t) > 1), tuple(t for t in tensors if len(t) == 1))
+
+    def to(self, device: torch.device) -> "Corpus":
+        """The same pictures on a device."""
+        return Corpus(tuple(t.to(device) for t in self.clips), tuple(t.to(device) for t in self.stills))
 
     def window(
         self, rng: np.random.Generator, *, frames: int, size: tuple[int, int], scale: float, clip_share: float
-    ) -> Pixels:
+    ) -> Tensor:
         """A random HR window in motion, flipped, turned and time-reversed at random.
 
         Args:
@@ -43,7 +53,7 @@ class Corpus:
             clip_share: probability of a real clip rather than a moved still.
 
         Returns:
-            (T, H, W, 3) uint8, contiguous.
+            (T, H, W, 3) uint8.
         """
         turned = bool(rng.integers(2))
         cut = (size[1], size[0]) if turned else size
@@ -56,33 +66,32 @@ class Corpus:
         else:
             raise InputError(f"nothing in the corpus holds {cut[1]}x{cut[0]}", hint="train with smaller crops")
         if turned:
-            window = window.transpose(0, 2, 1, 3)
-        steps = [int(s) for s in rng.choice([-1, 1], size=3)]
-        return np.ascontiguousarray(window[:: steps[0], :: steps[1], :: steps[2]])
+            window = window.transpose(1, 2)
+        return window.flip([axis for axis, is_turned in enumerate(rng.integers(2, size=3)) if is_turned])
 
 
-def _holds(array: Pixels, size: tuple[int, int]) -> bool:
-    return bool(array.shape[1] >= size[0] and array.shape[2] >= size[1])
+def _holds(picture: Tensor, size: tuple[int, int]) -> bool:
+    return picture.shape[1] >= size[0] and picture.shape[2] >= size[1]
 
 
-def _from_clip(rng: np.random.Generator, clip: Pixels, frames: int, size: tuple[int, int]) -> Pixels:
-    first = rng.integers(clip.shape[0] - frames + 1)
-    top = rng.integers(clip.shape[1] - size[0] + 1)
-    left = rng.integers(clip.shape[2] - size[1] + 1)
+def _from_clip(rng: np.random.Generator, clip: Tensor, frames: int, size: tuple[int, int]) -> Tensor:
+    first = int(rng.integers(clip.shape[0] - frames + 1))
+    top = int(rng.integers(clip.shape[1] - size[0] + 1))
+    left = int(rng.integers(clip.shape[2] - size[1] + 1))
     return clip[first : first + frames, top : top + size[0], left : left + size[1]]
 
 
-def _from_still(rng: np.random.Generator, still: Pixels, frames: int, size: tuple[int, int], scale: float) -> Pixels:
+def _from_still(rng: np.random.Generator, still: Tensor, frames: int, size: tuple[int, int], scale: float) -> Tensor:
     """Pan over a still by whole HR pixels: no interpolation blur, and every sub-pixel phase at LR."""
     tops = _walk(rng, frames, still.shape[1] - size[0], scale)
     lefts = _walk(rng, frames, still.shape[2] - size[1], scale)
     picture = still[0]
-    return np.stack(
+    return torch.stack(
         [picture[top : top + size[0], left : left + size[1]] for top, left in zip(tops, lefts, strict=True)]
     )
 
 
-def _walk(rng: np.random.Generator, frames: int, room: int, scale: float) -> NDArray[np.int64]:
+def _walk(rng: np.random.Generator, frames: int, room: int, scale: float) -> list[int]:
     """Positions in [0, room] of a window that moves at a steady speed with a little shake."""
     shares = [share for share, _, _ in STILL_SPEEDS]
     _, slow, fast = STILL_SPEEDS[rng.choice(len(shares), p=shares)]
@@ -90,4 +99,4 @@ def _walk(rng: np.random.Generator, frames: int, room: int, scale: float) -> NDA
     shake = rng.normal(0, 0.15 * scale, size=frames) if speed else np.zeros(frames)
     path = rng.uniform(0, room) + speed * np.arange(frames) + shake
     reflected = np.abs((path + room) % (2 * room) - room) if room else np.zeros(frames)
-    return np.rint(reflected).astype(np.int64)
+    return [int(place) for place in np.rint(reflected)]

@@ -235,7 +235,9 @@ class CorrectionRun(Loop):
 
     def sensitivity(self) -> dict[str, float]:
         """Root mean square of the loss's gradient in each tensor, over the last steps, as Adam has it."""
-        moments = {name: self.optimizer.state[weight]["exp_avg_sq"] for name, weight in self.model.named_parameters()}
+        moments = {
+            name: self.optimizers.state_of(weight)["exp_avg_sq"] for name, weight in self.model.named_parameters()
+        }
         return {name: math.sqrt(float(moment.mean())) for name, moment in moments.items()}
 
     def card(self, result: Correction) -> dict[str, str]:
@@ -271,6 +273,7 @@ class CorrectionRun(Loop):
             psnr=-10 * math.log10(max(error, 1e-10)),
             rate=self.rate(),
             seconds=self.seconds,
+            resumed_at=self.resumed_at,
         )
 
 

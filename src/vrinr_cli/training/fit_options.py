@@ -135,6 +135,8 @@ class FitProgress:
     rate: float
     seconds: float
     """Of computing, before a resume included."""
+    resumed_at: int = 0
+    """Step from which a stopped fit goes on; 0 where it began anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

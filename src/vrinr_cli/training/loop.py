@@ -23,6 +23,7 @@ from vrinr_cli.engine.device import choose
 from vrinr_cli.errors import EngineError, WeightsError
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.network import VrInr
+from vrinr_cli.training.optimizer import STATE_KEYS, Optimizers, adamw
 from vrinr_cli.training.windows import Window, restore_windows
 
 WARM_UP = 0.03
@@ -96,11 +97,17 @@ class Loop(ABC):
         model.requires_grad_(True)
         self.model = model.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.mean = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=schedule.rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
-        )
+        self.optimizers = self.make_optimizers()
         self.step = 0
         self.seconds = 0.0
+        self.notes: dict[str, str] = {}
+        """What the state keeps beside numbers."""
+        self.resumed_at = 0
+        """The step of the state that was taken up."""
+
+    def make_optimizers(self) -> Optimizers:
+        """What steps the weights."""
+        return Optimizers(adamw(list(self.model.parameters()), self.schedule.rate))
 
     @property
     def state_path(self) -> Path:
@@ -149,16 +156,14 @@ class Loop(ABC):
     def train_step(self) -> float:
         """One optimizer step; gives its loss."""
         sample = self.sampler(np.random.default_rng([self.schedule.seed, self.step]))
-        rate = self.rate()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        self.optimizers.set_rate(self.rate())
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32):
             output = self.restored(sample)
         loss = self.loss(output.float(), sample, self.share)
-        self.optimizer.zero_grad()
+        self.optimizers.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
-        self.optimizer.step()
+        self.optimizers.step()
         self.step += 1
         self._average()
         return float(loss.detach())
@@ -189,9 +194,9 @@ class Loop(ABC):
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"mean.{k}": v for k, v in self.mean.items()}
         for name, parameter in self.model.named_parameters():
-            for key, value in self.optimizer.state[parameter].items():
+            for key, value in self.optimizers.state_of(parameter).items():
                 tensors[f"{key}.{name}"] = value
-        words = {"run": self.identity(), "step": str(self.step), "seconds": repr(self.seconds)}
+        words = {"run": self.identity(), "step": str(self.step), "seconds": repr(self.seconds), **self.notes}
         plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
         checkpoint.write_whole(self.state_path, safetensors.torch.save(plain, metadata=words))
 
@@ -213,13 +218,11 @@ class Loop(ABC):
         self.model.load_state_dict(below(tensors, "model."))
         self.mean = {k: v.to(self.device) for k, v in below(tensors, "mean.").items()}
         for name, parameter in self.model.named_parameters():
-            moments = {
-                key: torch.empty_like(parameter, requires_grad=False).copy_(tensors[f"{key}.{name}"])
-                for key in ("exp_avg", "exp_avg_sq")
-            }  # laid out as the parameter is: the fused step walks over all of them side by side
-            step_device = parameter.device if parameter.device.type == "cuda" else "cpu"
-            self.optimizer.state[parameter] = {"step": tensors[f"step.{name}"].to(step_device), **moments}
+            kept = {key: tensors[f"{key}.{name}"] for key in STATE_KEYS if f"{key}.{name}" in tensors}
+            self.optimizers.load_state_of(parameter, kept)
         self.step, self.seconds = int(words["step"]), float(words["seconds"])
+        self.resumed_at = self.step
+        self.notes = {key: value for key, value in words.items() if key not in {"run", "step", "seconds"}}
 
     def _average(self) -> None:
         """Running mean of weights, with a shorter memory in the first steps."""

@@ -27,6 +27,8 @@ class TrainOptions:
     """Largest side in HR pixels of a window."""
     rate: float = 2e-3
     """Peak learning rate."""
+    optimizer: str = "muon"
+    """"muon" on convolution filters with AdamW on all else, or "adamw" on all."""
     clip_share: float = 0.6
     """Share of real clips; the rest are stills in motion."""
     scales: str = "mixed"
@@ -60,6 +62,8 @@ class TrainOptions:
             )
         if self.scales not in ("mixed", "x4"):
             raise OptionError(f"scales {self.scales!r}", hint="choose mixed or x4")
+        if self.optimizer not in ("muon", "adamw"):
+            raise OptionError(f"optimizer {self.optimizer!r}", hint="choose muon or adamw")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise OptionError(f"precision {self.precision!r}", hint="choose auto, fp32 or bf16")
 
@@ -78,3 +82,5 @@ class TrainRequest:
     """Checkpoint to start from; None starts from random weights."""
     overwrite: bool = False
     """Whether an existing output is replaced, at the end."""
+    chart: Path | None = None
+    """Picture of the validation gains over time, .svg or .png; drawn anew after each validation."""

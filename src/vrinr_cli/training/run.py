@@ -6,6 +6,7 @@ from collections.abc import Callable
 from vrinr_cli.errors import OptionError, TargetError
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.config import DEFAULT
+from vrinr_cli.training.curve import check_chart, draw_curve
 from vrinr_cli.training.files import named_clips, read_corpus
 from vrinr_cli.training.options import TrainOptions, TrainRequest
 from vrinr_cli.training.trainer import Trainer, TrainProgress, check_corpus
@@ -25,6 +26,10 @@ def train(request: TrainRequest, options: TrainOptions, *, report: Callable[[Tra
         raise TargetError(f"{request.output}: exists already", hint="use -y to replace it")
     if not os.access(request.output.parent, os.W_OK):
         raise TargetError(f"{request.output.parent}: cannot be written", hint="choose another output")
+    if request.chart is not None:
+        if request.validation is None:
+            raise OptionError("a chart without validation clips", hint="add --validation FOLDER")
+        check_chart(request.chart)
     start = checkpoint.load(request.weights) if request.weights else None
     corpus = read_corpus(request.data)
     check_corpus(corpus, options)
@@ -36,4 +41,10 @@ def train(request: TrainRequest, options: TrainOptions, *, report: Callable[[Tra
         validation=dict(named_clips(request.validation)) if request.validation else None,
         start_from=start,
     )
-    trainer.run(report)
+
+    def told(progress: TrainProgress) -> None:
+        report(progress)
+        if request.chart is not None and progress.gains:
+            draw_curve(trainer.curve, request.output.name, request.chart)
+
+    trainer.run(told)

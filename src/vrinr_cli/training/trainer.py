@@ -16,9 +16,12 @@ from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.loss import charbonnier, squared_error
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.record import to_plain
+from vrinr_cli.training import curve
 from vrinr_cli.training.corpus import Corpus, Pixels
+from vrinr_cli.training.curve import CurvePoint
 from vrinr_cli.training.degrade import bicubic_downscale, to_unit
 from vrinr_cli.training.loop import Loop, Sample, Schedule, device_of, dtype_of
+from vrinr_cli.training.optimizer import Optimizers, muon_and_adamw
 from vrinr_cli.training.options import TrainOptions
 from vrinr_cli.training.validate import score_model
 
@@ -55,9 +58,10 @@ class Trainer(Loop):
         validation: Mapping[str, Pixels] | None = None,
         start_from: VrInr | None = None,
     ) -> None:
-        self.corpus, self.options = corpus, options
+        self.options = options
         self.validation = validation or {}
         device = device_of(options.device)
+        self.corpus = corpus.to(device)
         if options.threads:
             torch.set_num_threads(options.threads)
         schedule = Schedule(
@@ -77,7 +81,12 @@ class Trainer(Loop):
             device=device,
             dtype=dtype_of(options.precision, device),
         )
-        self.gains: tuple[tuple[float, float], ...] = ()
+
+    def make_optimizers(self) -> Optimizers:
+        """As the options say."""
+        if self.options.optimizer == "muon":
+            return muon_and_adamw(self.model, self.options.rate)
+        return super().make_optimizers()
 
     def run(self, report: Callable[[TrainProgress], None], *, every: int = 20) -> None:
         """Train to the end, resuming if there is a state; write the checkpoint and remove the state.
@@ -89,22 +98,25 @@ class Trainer(Loop):
         self.resume()
         validated = self.seconds
         losses: list[float] = []
+        since: list[float] = []
         for loss in self.losses():
             losses.append(loss)
+            since.append(loss)
             if self.step % every == 0:
                 report(self._progress(losses))
                 losses.clear()
             if self.validation and self.seconds - validated > 60 * self.options.validate_minutes:
-                report(replace(self._progress(losses), gains=self.validate()))
+                report(self._validated(since))
+                since.clear()
                 validated = self.seconds
-        report(replace(self._progress(losses), gains=self.validate()))
+        report(self._validated(since))
         self.save_checkpoint()
         self.state_path.unlink()
 
     def sample(self, rng: np.random.Generator) -> Sample:
         """HR windows of one step beside what they are shrunk to."""
         high, low_size = self.draw(rng)
-        target = to_unit(high.to(self.device))
+        target = to_unit(high)
         return Sample(bicubic_downscale(target, low_size), target)
 
     def draw(self, rng: np.random.Generator) -> tuple[Tensor, tuple[int, int]]:
@@ -122,10 +134,10 @@ class Trainer(Loop):
             )
             for _ in range(self.options.batch)
         ]
-        return torch.from_numpy(np.stack(windows)), (low[0], low[1])
+        return torch.stack(windows), (low[0], low[1])
 
     def validate(self) -> tuple[tuple[float, float], ...]:
-        """Mean gain over the baselines per scale, of the averaged weights."""
+        """Mean gain over the baselines per scale, of the averaged weights; empty without validation clips."""
         if not self.validation:
             return ()
         scores = score_model(self.averaged(), self.validation, VALIDATION_SCALES)
@@ -133,8 +145,26 @@ class Trainer(Loop):
         for scale in VALIDATION_SCALES:
             per_clip = [s.gain for s in scores if s.scale == scale]
             gains.append((scale, sum(per_clip) / len(per_clip)))
-        self.gains = tuple(gains)
-        return self.gains
+        return tuple(gains)
+
+    def _validated(self, losses: list[float]) -> TrainProgress:
+        """Validate, add to the curve, and tell."""
+        progress = replace(self._progress(losses), gains=self.validate())
+        if progress.gains:
+            point = CurvePoint(
+                step=self.step,
+                minutes=self.seconds / 60,
+                loss=progress.loss if losses else 0.0,
+                rate=progress.rate,
+                gains=progress.gains,
+            )
+            self.notes["curve"] = curve.to_words([*self.curve, point])
+        return progress
+
+    @property
+    def curve(self) -> tuple[CurvePoint, ...]:
+        """Every validation so far."""
+        return curve.from_words(self.notes["curve"]) if "curve" in self.notes else ()
 
     def save_checkpoint(self) -> None:
         """Write the averaged network to the output."""
@@ -151,8 +181,10 @@ class Trainer(Loop):
             "clips": str(len(self.corpus.clips)),
             "stills": str(len(self.corpus.stills)),
         }
-        for scale, gain in self.gains:
-            words[f"validation gain x{scale:g}"] = f"{gain:+.2f} dB psnr_y over bicubic and Lanczos"
+        if self.curve:
+            words["curve"] = self.notes["curve"]
+            for scale, gain in self.curve[-1].gains:
+                words[f"validation gain x{scale:g}"] = f"{gain:+.2f} dB psnr_y over bicubic and Lanczos"
         return words
 
     def identity(self) -> str:
