@@ -56,6 +56,7 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
         residual_blocks=draw(st.integers(0, 2)),
         mixed_channels=mixed,
         shifts=tuple(draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))),
+        match_reach=draw(st.integers(0, 2)),
         level_widths=tuple(2 * draw(st.integers(0, 2)) + 1 for _ in range(levels)),
         table_cells=tuple(draw(st.integers(2, 4)) for _ in range(levels)),
         table_features=draw(st.integers(1, 3)),

@@ -44,7 +44,7 @@ def forge(path: Path, tensors: dict[str, Tensor], config: Any = None, **words: A
         "format": FORMAT_VERSION,
         "config": to_plain(TINY) if config is None else config,
         "card": CARD,
-        "digest": digest_of(TINY, table, plain[8 + length :]),
+        "digest": digest_of(to_plain(TINY), table, plain[8 + length :]),
     }
     path.write_bytes(safetensors.torch.save(tensors, metadata={"vrinr": json.dumps(own | words)}))
     return path
@@ -277,7 +277,7 @@ def test_a_config_of_a_giant_is_refused_without_making_it(tmp_path: Path, monkey
     tensors = tiny_tensors()
     plain = safetensors.torch.save(tensors)
     length = int.from_bytes(plain[:8], "little")
-    digest = digest_of(giant, tensor_table(json.loads(plain[8 : 8 + length])), plain[8 + length :])
+    digest = digest_of(to_plain(giant), tensor_table(json.loads(plain[8 : 8 + length])), plain[8 + length :])
     path = forge(tmp_path / "w", tensors, config=to_plain(giant), digest=digest)
     made: list[Tensor] = []
 

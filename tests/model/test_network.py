@@ -37,7 +37,7 @@ def test_forward_equals_stream_of_parts(config: ModelConfig, sample: int) -> Non
     features = model.trunk(clip, torch.log2(torch.tensor([9 / 4, 7 / 5], dtype=torch.float64)))[0]
     blocks = [model.query.basis.blocks(a, 0, a.target, 0, a.source) for a in axes]
     residual = model.query(model.code(features), *blocks) * (1 - 20 / 63)
-    torch.testing.assert_close(model(clip, size)[0], enlarge(clip, size, model.base)[0] + residual, atol=1e-6, rtol=0)
+    torch.testing.assert_close(model(clip, size)[0], enlarge(clip, size, model.base)[0] + residual, atol=1e-5, rtol=0)
 
 
 def test_at_scale_1_the_answer_is_the_source() -> None:
@@ -131,7 +131,7 @@ def test_parameters_of_a_small_network_counted_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("config", "context", "halo"),
-    [(TINY, 3, 3 + 4 + 2 + 1), (DEFAULT, 9, 9 + 26 + 2 + 3), (replace(TINY, mixed_channels=0), 0, 3 + 2 + 1)],
+    [(TINY, 3, 3 + 4 + 2 + 1), (DEFAULT, 9, 9 + 9 * 6 + 2 + 2 + 3), (replace(TINY, mixed_channels=0), 0, 3 + 2 + 1)],
 )
 def test_context_and_halo_by_hand(config: ModelConfig, context: int, halo: int) -> None:
     assert (config.context, config.halo_px) == (context, halo)

@@ -44,11 +44,15 @@ def test_stream_answers_context_frames_late(config: ModelConfig) -> None:
     assert answered == [False] * config.context + [True] * 3
 
 
-def test_stream_keeps_as_much_after_many_frames_as_after_few() -> None:
-    stream = TrunkStream(seeded().trunk, SCALE)
+@pytest.mark.parametrize("reach", [0, 1])
+def test_stream_keeps_as_much_after_many_frames_as_after_few(reach: int) -> None:
+    stream = TrunkStream(seeded(replace(TINY, match_reach=reach)).trunk, SCALE)
 
     def kept() -> int:
-        held = [t for d in stream.delays for t in (*(d.waiting or ()), d.past) if t is not None]
+        waiting = [d.waiting for d in stream.delays if d.waiting is not None]
+        held = [t for w in waiting for t in (w.features, w.entered)]
+        held += [t for w in waiting if w.matches for t in (w.matches.before, w.matches.after) if t is not None]
+        held += [d.past for d in stream.delays if d.past is not None]
         return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in held}.values())
 
     sizes = []

@@ -39,7 +39,7 @@ def save_tensors(
     plain = safetensors.torch.save(tensors)
     length = int.from_bytes(plain[:8], "little")
     table = tensor_table(json.loads(plain[8 : 8 + length]))
-    digest = digest_of(config, table, plain[8 + length :])
+    digest = digest_of(to_plain(config), table, plain[8 + length :])
     words = {"format": FORMAT_VERSION, "config": to_plain(config), "card": card, "digest": digest}
     if kind_of(config) != "general":
         words["kind"] = kind_of(config)

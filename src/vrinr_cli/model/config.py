@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from vrinr_cli.errors import OptionError
 
+PATCH_REACH = 2
+"""Matches are found by patches of 5x5 pixels."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
@@ -18,6 +21,9 @@ class ModelConfig:
     """Channels that each convolution takes from the frame before, and as many from the frame after."""
     shifts: tuple[int, ...] = (2, 4)
     """LR pixels by which the moved part of the mixed channels is shifted; convolutions take turns."""
+    match_reach: int = 0
+    """LR pixels within which each pixel looks for its like in the frames beside it, and takes its mixed channels from
+    there; 0 looks nowhere: parts of the mixed channels are moved by `shifts`."""
     level_widths: tuple[int, ...] = (1, 3, 7)
     """Texture levels, finest first: side in LR pixels of the box that a level's code averages over."""
     table_cells: tuple[int, ...] = (16, 12, 8)
@@ -44,6 +50,8 @@ class ModelConfig:
         problems = []
         if not 1 <= self.channels <= 1024 or not 0 <= 2 * self.mixed_channels <= self.channels:
             problems.append(f"channels {self.channels} with {self.mixed_channels} mixed on each side")
+        if not 0 <= self.match_reach <= 32:
+            problems.append(f"match_reach {self.match_reach}")
         if not 0 <= self.residual_blocks <= 256 or not self.shifts or min(self.shifts) < 0:
             problems.append(f"residual_blocks {self.residual_blocks}, shifts {self.shifts}")
         widths_fit = all(w >= 1 and w % 2 == 1 for w in self.level_widths)
@@ -72,14 +80,19 @@ class ModelConfig:
     @property
     def halo_px(self) -> int:
         """LR pixels on either side that one pixel's features depend on."""
-        moved = sum(self.shift_of(n) for n in range(self.convolutions)) if self.mixed_channels else 0
+        moved = sum(self.reach_of(n) for n in range(self.convolutions)) if self.mixed_channels else 0
         stem_and_texture = 2
-        return self.convolutions + moved + stem_and_texture + max(self.level_widths) // 2
+        patch = PATCH_REACH if self.mixed_channels and self.match_reach else 0
+        return self.convolutions + moved + patch + stem_and_texture + max(self.level_widths) // 2
 
     def shift_of(self, convolution: int) -> int:
-        """LR pixels by which convolution number n moves its mixed channels."""
+        """LR pixels by which convolution number n moves its mixed channels, where there are no matches."""
         return self.shifts[convolution % len(self.shifts)]
 
+    def reach_of(self, convolution: int) -> int:
+        """LR pixels from which convolution number n can take its mixed channels, along each axis."""
+        return self.match_reach or self.shift_of(convolution)
 
-DEFAULT = ModelConfig()
-"""The general network: exact finite context of 9 frames, 0.3 M parameters."""
+
+DEFAULT = ModelConfig(match_reach=6)
+"""The general network: exact finite context of 9 frames, 0.35 M parameters."""

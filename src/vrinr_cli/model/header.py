@@ -19,7 +19,7 @@ from vrinr_cli.errors import VrinrError, WeightsError
 from vrinr_cli.model.clip_config import ClipConfig
 from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.correction_config import CorrectionConfig
-from vrinr_cli.record import from_plain, to_plain
+from vrinr_cli.record import from_plain
 
 FORMAT_VERSION = 1
 HEADER_LIMIT = 1 << 20
@@ -90,9 +90,15 @@ def kind_of(config: Config) -> str:
     return next(kind for kind, of_kind in KINDS.items() if isinstance(config, of_kind))
 
 
-def digest_of(config: Config, table: dict[str, Any], data: bytes) -> str:
-    """The sha256 that a checkpoint's header promises."""
-    words = json.dumps({"format": FORMAT_VERSION, "config": to_plain(config), "tensors": table}, sort_keys=True)
+def digest_of(config: dict[str, Any], table: dict[str, Any], data: bytes) -> str:
+    """The sha256 that a checkpoint's header promises.
+
+    Args:
+        config: as it stands in the file: fields that came to the program later do not change the sum.
+        table: of `tensor_table`.
+        data: the tensors' bytes.
+    """
+    words = json.dumps({"format": FORMAT_VERSION, "config": config, "tensors": table}, sort_keys=True)
     return hashlib.sha256(words.encode() + data).hexdigest()
 
 
@@ -140,7 +146,8 @@ def check_digest(header: CheckpointHeader) -> bytes:
     """
     raw, data_start = _read_json(header.path)
     content = header.path.read_bytes()
-    got = digest_of(header.config, tensor_table(raw), content[data_start:])
+    config = json.loads(raw["__metadata__"]["vrinr"])["config"]
+    got = digest_of(config, tensor_table(raw), content[data_start:])
     if got != header.digest:
         raise WeightsError(
             f"{header.path.name}: weights damaged: sha256 {got[:12]}, expected {header.digest[:12]}",

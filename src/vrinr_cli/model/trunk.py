@@ -1,18 +1,21 @@
 """Features at LR resolution from a frame and its neighbours in time.
 
 Differs from the paper: G_T reads patches of one resized frame; here a small convolutional trunk reads the LR
-frames, and a few channels of every convolution's input come from the frame before and the frame after, partly
-moved by some pixels (docs/decisions/0003). Context is finite: each convolution looks one frame further.
+frames, and a few channels of every convolution's input come from the frame before and the frame after, at the place
+where a pixel finds its like there (`matching`, docs/decisions/0018), or partly moved by fixed amounts
+(docs/decisions/0003). Context is finite: each convolution looks one frame further.
 Beyond the first and last frame the clip is taken to stand still.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vrinr_cli.model.config import ModelConfig
+from vrinr_cli.model.matching import Matches, find, find_in_clip, luma_codes, take
 
 
 def move(image: Tensor, down: int, right: int) -> Tensor:
@@ -32,12 +35,18 @@ class TimeMix:
     """Replaces the first channels of a frame by channels of its neighbours. Has no parameters."""
 
     def __init__(self, mixed: int, shift: int) -> None:
+        """Without matches parts of the channels are moved.
+
+        Args:
+            mixed: channels from each neighbour.
+            shift: pixels of the moves.
+        """
         self.mixed = mixed
         directions = [(shift, 0, 1), (-shift, 0, 1), (0, shift, 1), (0, -shift, 1)] if mixed >= 4 else []
         self.moves = [*directions, (0, 0, mixed - len(directions))]
         """(down, right, channels) of each part; the last part stays in place and may be empty."""
 
-    def borrowed(self, neighbour: Tensor) -> Tensor:
+    def moved(self, neighbour: Tensor) -> Tensor:
         """The mixed channels as the frame beside sees them: (N, mixed, h, w) -> the same shape."""
         parts = neighbour.split([count for _, _, count in self.moves], dim=-3)
         return torch.cat(
@@ -45,13 +54,14 @@ class TimeMix:
             dim=-3,
         )
 
-    def __call__(self, before: Tensor, frame: Tensor, after: Tensor) -> Tensor:
+    def __call__(self, before: Tensor, frame: Tensor, after: Tensor, matches: Matches | None = None) -> Tensor:
         """Mix one frame with its neighbours.
 
         Args:
             before: channels [0, mixed) of the frame before, (N, mixed, h, w).
             frame: (N, C, h, w).
             after: channels [mixed, 2 mixed) of the frame after, (N, mixed, h, w).
+            matches: where the frame's pixels are found in both; None moves parts of the channels instead.
 
         Returns:
             (N, C, h, w).
@@ -59,9 +69,11 @@ class TimeMix:
         if not self.mixed:
             return frame
         kept = frame[:, 2 * self.mixed :]
-        return torch.cat([self.borrowed(before), self.borrowed(after), kept], dim=1)
+        if matches is not None:
+            return torch.cat([take(before, matches.before), take(after, matches.after), kept], dim=1)
+        return torch.cat([self.moved(before), self.moved(after), kept], dim=1)
 
-    def clip(self, frames: Tensor, length: int) -> Tensor:
+    def clip(self, frames: Tensor, length: int, matches: Matches | None = None) -> Tensor:
         """Mix a whole clip at once: (B * length, C, h, w), time running fastest -> the same shape."""
         if not self.mixed:
             return frames
@@ -69,7 +81,7 @@ class TimeMix:
         past, future = clips[:, :, : self.mixed], clips[:, :, self.mixed : 2 * self.mixed]
         before = torch.cat([past[:, :1], past[:, :-1]], dim=1).flatten(0, 1)
         after = torch.cat([future[:, 1:], future[:, -1:]], dim=1).flatten(0, 1)
-        return self(before, frames, after)
+        return self(before, frames, after, matches)
 
 
 class Trunk(nn.Module):
@@ -78,6 +90,7 @@ class Trunk(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         width = config.channels
+        self.match_reach = config.match_reach if config.mixed_channels else 0
         self.stem = nn.Conv2d(3, width, 3, padding=1)
         convolutions = [nn.Conv2d(width, width, 3, padding=1) for _ in range(config.convolutions)]
         self.mixes = [TimeMix(config.mixed_channels, config.shift_of(n)) for n in range(config.convolutions)]
@@ -121,12 +134,13 @@ class Trunk(nn.Module):
     def forward(self, clip: Tensor, scale: Tensor) -> Tensor:
         """All frames of a clip: (B, T, 3, h, w), (2,) -> (B, T, C, h, w)."""
         length = clip.shape[1]
+        matches = find_in_clip(clip, self.match_reach) if self.match_reach else None
         features = self.opened(clip.flatten(0, 1))  # (B T, C, h, w)
         entered = features
         for number, mix in enumerate(self.mixes):
             if self.steps[number] == "open":
                 entered = features
-            features = self.convolve(number, mix.clip(features, length), entered, scale)
+            features = self.convolve(number, mix.clip(features, length, matches), entered, scale)
         return features.reshape(-1, length, *features.shape[1:])
 
 
@@ -141,11 +155,26 @@ class TrunkStream:
         self.trunk = trunk
         self.scale = scale
         self.delays = [_Delay() for _ in trunk.mixes]
+        self.last: tuple[Tensor, Matches] | None = None
+        """Luma and matches of the last frame, where pixels are matched."""
 
     def push(self, frame: Tensor) -> Tensor | None:
         """Take the next frame, (N, 3, h, w); give the features of the frame `context` before it, if any."""
         features = self.trunk.opened(frame)
-        return self._pass(0, features, features)
+        return self._pass(0, _Waiting(features, features, self._matched(frame)))
+
+    def _matched(self, frame: Tensor) -> Matches | None:
+        """The matches of a frame: those in the frame after it are added when that comes."""
+        reach = self.trunk.match_reach
+        if not reach:
+            return None
+        luma, matches = luma_codes(frame), Matches(None, None)
+        if self.last is not None:
+            before, waiting = self.last
+            matches.before = find(luma, before, reach)
+            waiting.after = find(before, luma, reach)
+        self.last = luma, matches
+        return matches
 
     def finish(self) -> Iterator[Tensor]:
         """The features still inside, oldest first, once the last frame was pushed."""
@@ -153,48 +182,55 @@ class TrunkStream:
             waiting = self.delays[number].waiting
             if waiting is None:
                 return
-            features, entered = waiting
-            mixed = self.delays[number].mix(self.trunk.mixes[number], features)
+            mixed = self.delays[number].mix(self.trunk.mixes[number], waiting.features)
             self.delays[number].waiting = None
-            out = self._after(number, mixed, entered)
+            out = self._after(number, mixed, waiting)
             if out is not None:
                 yield out
 
-    def _pass(self, number: int, features: Tensor, entered: Tensor) -> Tensor | None:
+    def _pass(self, number: int, frame: "_Waiting") -> Tensor | None:
         if number == len(self.delays):
-            return features
+            return frame.features
         if self.trunk.steps[number] == "open":
-            entered = features
+            frame = _Waiting(frame.features, frame.features, frame.matches)
         if not self.trunk.mixes[number].mixed:  # looks at no other frame, so it waits for none
-            return self._after(number, features, entered)
+            return self._after(number, frame.features, frame)
         delay = self.delays[number]
-        if delay.waiting is None:
-            delay.waiting = (features, entered)
-            return None
-        _, ready_entered = delay.waiting
-        mixed = delay.mix(self.trunk.mixes[number], features)
-        delay.waiting = (features, entered)
-        return self._after(number, mixed, ready_entered)
+        ready, mixed = delay.waiting, None
+        if ready is not None:
+            mixed = delay.mix(self.trunk.mixes[number], frame.features)
+        delay.waiting = frame
+        return self._after(number, mixed, ready) if ready is not None and mixed is not None else None
 
-    def _after(self, number: int, mixed: Tensor, entered: Tensor) -> Tensor | None:
-        out = self.trunk.convolve(number, mixed, entered, self.scale)
-        return self._pass(number + 1, out, entered)
+    def _after(self, number: int, mixed: Tensor, frame: "_Waiting") -> Tensor | None:
+        out = self.trunk.convolve(number, mixed, frame.entered, self.scale)
+        return self._pass(number + 1, _Waiting(out, frame.entered, frame.matches))
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A frame on its way through the convolutions."""
+
+    features: Tensor
+    entered: Tensor
+    """What entered the residual pair that it is in."""
+    matches: Matches | None
 
 
 class _Delay:
     """One convolution's memory: the frame that waits for its successor, and its predecessor's channels."""
 
     def __init__(self) -> None:
-        self.waiting: tuple[Tensor, Tensor] | None = None
+        self.waiting: _Waiting | None = None
         self.past: Tensor | None = None
 
     def mix(self, mix: TimeMix, after: Tensor) -> Tensor:
         """Mix the waiting frame with what came before it and with `after`; remember it as the past."""
         if self.waiting is None:
             raise RuntimeError("no frame is waiting")
-        frame = self.waiting[0]
+        frame = self.waiting.features
         count = mix.mixed
         before = self.past if self.past is not None else frame[:, :count]
-        mixed = mix(before, frame, after[:, count : 2 * count])
+        mixed = mix(before, frame, after[:, count : 2 * count], self.waiting.matches)
         self.past = frame[:, :count].clone()
         return mixed
