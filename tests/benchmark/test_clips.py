@@ -23,6 +23,13 @@ def pixels(frames: int = 2, size: tuple[int, int] = (40, 60)) -> Pixels:
     return np.random.default_rng(0).integers(60, 190, (frames, *size, 3)).astype(np.uint8)
 
 
+def moving(size: tuple[int, int]) -> Pixels:
+    """Smooth gray waves that move: 4:2:0 loses nothing of them."""
+    t, y, x = np.indices((5, *size))
+    wave = 128 + 60 * np.sin((x + 2 * t) / 4) + 40 * np.cos((y - t) / 3)
+    return np.repeat(wave.round().astype(np.uint8)[..., None], 3, axis=3)
+
+
 def test_clips_come_from_files_and_folders_and_each_once(tmp_path: Path) -> None:
     one, two = array(tmp_path / "a" / "one.npy"), array(tmp_path / "a" / "deep" / "two.npy")
     lone = media.plain(tmp_path / "lone.mkv", frames=2)
@@ -87,3 +94,13 @@ def test_none_keeps_the_frames_but_for_noise() -> None:
     reference = pixels(2, (64, 64))
     noisy = degraded(reference, (64, 64), Condition(1.0, "none", "poisson", 10.0), seed=0).astype(int) - reference
     assert noisy.var() == pytest.approx(reference.mean(), rel=0.05)  # one photon a code
+
+
+@pytest.mark.parametrize("size", [(16, 24), (17, 23)])
+def test_compression_keeps_frames_and_sizes_and_costs_more_the_larger_the_crf(size: tuple[int, int]) -> None:
+    clip = moving(size)
+    weak, strong = (degraded(clip, size, Condition(2, "none", "h264", crf), seed=0) for crf in (10.0, 40.0))
+    assert weak.shape == strong.shape == clip.shape
+    errors = [float(np.square(made.astype(float) - clip).mean()) for made in (weak, strong)]
+    assert 0 < errors[0] < errors[1] / 3
+    assert np.array_equal(weak, degraded(clip, size, Condition(2, "none", "h264", 10.0), seed=1))  # nothing is drawn

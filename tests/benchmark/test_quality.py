@@ -124,6 +124,7 @@ def test_each_scale_and_level_is_measured_once() -> None:
         ({"levels": (-1.0,)}, "noise levels are -1"),
         ({"degradation": "BX"}, "degradation is 'BX'"),
         ({"noise": "salt"}, "noise is 'salt'"),
+        ({"noise": "h264", "levels": (52.0,)}, "noise levels are 52"),
         ({"degradation": "none", "scales": (2.0,)}, "have no larger reference"),
         ({"scales": (1.0,)}, "nothing to restore"),
         ({"frames": 0}, "frames is 0"),

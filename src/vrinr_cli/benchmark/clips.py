@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vrinr_cli.benchmark.compression import by_h264
 from vrinr_cli.benchmark.scores import Condition
 from vrinr_cli.errors import InputError
 from vrinr_cli.training import degrade
@@ -71,11 +72,12 @@ def read_clip(path: Path, *, frames: int | None, crop: tuple[int, int] | None) -
 def degraded(reference: Pixels, low: tuple[int, int], condition: Condition, *, seed: int) -> Pixels:
     """What a user would have instead of the reference: (T, H, W, 3) -> (T, h, w, 3), both uint8.
 
-    Frames shrink first, noise comes on top: it is the LR file that is noisy. The same seed gives the same noise in
-    every clip and at every level.
+    Frames shrink first, noise or compression comes on top: it is the LR file that is noisy. The same seed gives the
+    same noise in every clip and at every level.
     """
     generator = torch.Generator().manual_seed(seed)
-    return np.concatenate([_degraded_frame(frame, low, condition, generator) for frame in _unit_frames(reference)])
+    small = np.concatenate([_degraded_frame(frame, low, condition, generator) for frame in _unit_frames(reference)])
+    return by_h264(small, condition.level) if condition.noise == "h264" else small
 
 
 def _unit_frames(reference: Pixels) -> Iterator[torch.Tensor]:

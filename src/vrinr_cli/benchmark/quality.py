@@ -82,7 +82,9 @@ def protocol_words(request: QualityRequest) -> str:
         "none": "not shrunk",
     }[request.degradation]
     levels = ", ".join(f"{level:g}" for level in request.levels if level)
-    noise = f"; {request.noise} noise {levels} added to the input, seed {request.seed}" if levels else ""
+    added = f"{request.noise} noise {levels} added to the input, seed {request.seed}"
+    compressed = f"the input compressed by x264 with crf {levels}, 4:2:0"
+    noise = f"; {compressed if request.noise == 'h264' else added}" if levels else ""
     also = "; bicubic-0.5 is MATLAB's" if request.matlab else ""
     return (
         f"{shrunk}{noise}; psnr_rgb without border; psnr_y, ssim, dtssd_y on BT.601 luma (MATLAB convention), "

@@ -32,6 +32,11 @@ ELSEWHERE = (
     "saw those that are measured. Where there is none, the figures tell how well the network stores these frames. "
     "Compare neither with blind ones."
 )
+LEVELS = {
+    "gaussian": "sigma of Gaussian noise, 8-bit codes",
+    "poisson": "level of Poisson noise",
+    "h264": "crf of H.264 (x264) on the LR frames",
+}
 NOTES = (
     ("psnr_rgb", "10 log10(255² / MSE) over all samples of 8-bit RGB, no border, in dB."),
     ("psnr_y", "The same on BT.601 luma in the MATLAB convention (16 to 235, not rounded), without the border, in dB."),
@@ -135,7 +140,7 @@ def _over_noise(scores: Sequence[Score]) -> list[Chart]:
         alike = [score for score in scores if score.condition.scale == scale]
         if len({score.condition.level for score in alike}) > 1:
             kind = next(score.condition.noise for score in alike if score.condition.level)
-            x = "sigma of Gaussian noise, 8-bit codes" if kind == "gaussian" else "level of Poisson noise"
+            x = LEVELS[kind]
             lines = _lines(alike, lambda condition: condition.level)
             charts.append(Chart(f"PSNR over noise, x{scale:g}", x, "psnr_y, dB", lines))
     return charts

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vrinr_cli.benchmark.compression import LARGEST_CRF
 from vrinr_cli.benchmark.scores import Condition
 from vrinr_cli.errors import OptionError
 
 Degradation = Literal["BI", "BD", "none"]
-Noise = Literal["gaussian", "poisson"]
+Noise = Literal["gaussian", "poisson", "h264"]
 LARGEST_LEVEL = 255.0
 
 
@@ -26,7 +27,7 @@ class QualityRequest:
     noise: Noise = "gaussian"
     """What the levels count."""
     levels: tuple[float, ...] = (0.0,)
-    """Of noise that is added to the LR frames; 0 is none."""
+    """Of noise that is added to the LR frames, or of their compression; 0 is none."""
     frames: int | None = None
     """At most so many frames of each clip, from its beginning."""
     crop: tuple[int, int] | None = None
@@ -51,8 +52,10 @@ class QualityRequest:
             raise OptionError(f"noise levels are {_words(self.levels)}", hint="choose 0 to 255; 0 is no noise")
         if self.degradation not in ("BI", "BD", "none"):
             raise OptionError(f"degradation is {self.degradation!r}", hint="choose BI, BD or none")
-        if self.noise not in ("gaussian", "poisson"):
-            raise OptionError(f"noise is {self.noise!r}", hint="choose gaussian or poisson")
+        if self.noise not in ("gaussian", "poisson", "h264"):
+            raise OptionError(f"noise is {self.noise!r}", hint="choose gaussian, poisson or h264")
+        if self.noise == "h264" and max(self.levels) > LARGEST_CRF:
+            raise OptionError(f"noise levels are {_words(self.levels)}", hint="h264 takes a crf of 0 to 51")
         if self.degradation == "none" and any(scale != 1 for scale in self.scales):
             raise OptionError("frames that are not shrunk have no larger reference", hint="use --scales 1, or BI or BD")
         if 1 in self.scales and 0 in self.levels:

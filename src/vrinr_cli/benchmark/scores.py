@@ -27,9 +27,9 @@ class Condition:
     degradation: str
     """ "BI", "BD" or "none"."""
     noise: str
-    """ "gaussian", "poisson", or "none"."""
+    """ "gaussian", "poisson", "h264", or "none"."""
     level: float
-    """Sigma in 8-bit codes, or the Poisson level; 0 is no noise."""
+    """Sigma in 8-bit codes, the Poisson level, or the constant rate factor of the compression; 0 is none of them."""
 
     @property
     def noise_words(self) -> str:

@@ -55,7 +55,10 @@ def benchmark(
     ] = "0",
     noise_kind: Annotated[
         str,
-        typer.Option(help="gaussian: levels are sigmas of 255. poisson: the paper's levels.", rich_help_panel=DEGRADED),
+        typer.Option(
+            help="gaussian: levels are sigmas of 255. poisson: the paper's levels. h264: compressed, levels are crf.",
+            rich_help_panel=DEGRADED,
+        ),
     ] = "gaussian",
     seed: Annotated[int, typer.Option(help="Decides the noise; in the suite the fit.", rich_help_panel=DEGRADED)] = 0,
     weights: Annotated[

@@ -553,12 +553,17 @@ def _options_here(target: VideoTarget, threads: int) -> dict[str, str]:
     """The target's options, with those that suit this machine and change no byte."""
     encoder = ENCODERS[target.codec]
     here = [f"{encoder.thread_parameter}={threads}"] if encoder.thread_parameter else []
-    if target.codec == "h264" and _has_avx512():
-        here.append("asm=AVX2")
+    if target.codec == "h264":
+        here += x264_here()
     given = target.options.get(encoder.parameter_option)
     if not here:
         return dict(target.options)
     return target.options | {encoder.parameter_option: ":".join([*here, *([given] if given else [])])}
+
+
+def x264_here() -> list[str]:
+    """Parameters of x264 with which the same frames give the same bytes on this machine."""
+    return ["asm=AVX2"] if _has_avx512() else []
 
 
 @cache
