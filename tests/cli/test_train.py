@@ -1,10 +1,15 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 from typer.testing import CliRunner
 
 from media import clips
 from vrinr_cli.cli.app import app
+from vrinr_cli.model.config import DEFAULT
 from vrinr_cli.model.header import read_header
+from vrinr_cli.record import from_plain
+from vrinr_cli.training.curve import CurvePoint
 
 
 def run(folder: Path, *more: str) -> tuple[int, str]:
@@ -35,3 +40,31 @@ def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
     code, words = run(tmp_path)
     assert (code, words.count("\n")) == (1, 1)
     assert "no clip and no still" in words
+
+
+def test_another_network_by_its_fields(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    clips.plain(tmp_path / "clips" / "one.mkv", frames=4, size=(96, 96))
+    code, words = run(tmp_path, "--set", "channels=16", "--set", "table_features=0", "--set", "gate_units=0")
+    assert code == 0, words
+    config = read_header(tmp_path / "w.safetensors").config
+    assert config == replace(DEFAULT, channels=16, table_features=0, gate_units=0)
+    code, words = run(tmp_path, "-y", "--set", "channels=18", "--weights", str(tmp_path / "w.safetensors"))
+    assert (code, "leave out --set or --weights" in words) == (2, True)
+
+
+def test_a_chart_of_the_run(tmp_path: Path) -> None:
+    for folder in ("clips", "held"):
+        (tmp_path / folder).mkdir()
+        clips.plain(tmp_path / folder / "one.mkv", frames=4, size=(96, 96))
+    chart = tmp_path / "curve.svg"
+    code, words = run(tmp_path, "--chart", str(chart))
+    assert (code, "a chart without validation clips" in words) == (2, True)
+    code, words = run(tmp_path, "--validation", str(tmp_path / "held"), "--chart", str(chart.with_suffix(".txt")))
+    assert (code, "curve.txt: charts are .svg or .png" in words) == (2, True)
+    code, words = run(tmp_path, "--validation", str(tmp_path / "held"), "--chart", str(chart))
+    assert code == 0, words
+    assert "psnr_y over bicubic and Lanczos" in chart.read_text()
+    card = read_header(tmp_path / "w.safetensors").card
+    ((point,),) = ([from_plain(CurvePoint, item) for item in json.loads(card["curve"])],)
+    assert (point.step, [scale for scale, _ in point.gains]) == (2, [4.0])

@@ -1,12 +1,14 @@
 """TrainOptions: one that exists is valid."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from vrinr_cli.errors import OptionError
+from vrinr_cli.model.config import DEFAULT
 from vrinr_cli.record import from_plain, to_plain
-from vrinr_cli.training.options import TrainOptions
+from vrinr_cli.training.options import TrainOptions, network_with
 
 NAN = float("nan")
 
@@ -42,3 +44,25 @@ def test_impossible_runs_are_refused(asked: dict[str, Any], words: str) -> None:
 def test_options_come_back_from_json() -> None:
     options = TrainOptions(minutes=2.5, seed=3, scales="x4")
     assert from_plain(TrainOptions, to_plain(options)) == options
+
+
+def test_a_network_with_other_fields() -> None:
+    assert network_with([]) == DEFAULT
+    changed = network_with(["channels=64", "level_widths=[1]", "table_cells=[8]", "base_kernel=-0.5"])
+    assert changed == replace(DEFAULT, channels=64, level_widths=(1,), table_cells=(8,), base_kernel=-0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("channels", "'channels': no change of the network"),
+        ("channels=many", "'channels=many': no change of the network"),
+        ("chanels=64", "network: expected no field chanels"),
+        ("channels=1.5", "network.channels: expected of type int"),
+        ("channels=0", "no such network: channels 0 with 7 mixed on each side"),
+    ],
+)
+def test_no_such_network(change: str, words: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        network_with([change])
+    assert str(caught.value) == words

@@ -370,3 +370,16 @@ def test_a_corpus_without_a_window_is_refused_before_the_first_step(arrays: list
 )
 def test_a_corpus_with_room_is_taken(arrays: list[Pixels]) -> None:
     check_corpus(Corpus.from_arrays(arrays), OPTIONS)
+
+
+def test_the_curve_of_a_resumed_run_is_whole(tmp_path: Path) -> None:
+    options = replace(OPTIONS, steps=4, checkpoint_minutes=0.0, validate_minutes=0.0)
+    held = {"held": stripes(3, 64, seed=7)}
+    first = Trainer(corpus(), TINY, options, output=tmp_path / "w", validation=held)
+    with pytest.raises(StoppedError):
+        first.run(stop_at(3), every=1)
+    second = Trainer(corpus(), TINY, options, output=tmp_path / "w", validation=held)
+    second.run(ignore)
+    assert [point.step for point in first.curve] == [1, 2]
+    assert [point.step for point in second.curve] == [1, 2, 3, 4]
+    assert read_header(tmp_path / "w").card["curve"] == second.notes["curve"]

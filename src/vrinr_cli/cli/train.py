@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from vrinr_cli.cli.show import say, shown_errors
-from vrinr_cli.training.options import TrainOptions, TrainRequest
+from vrinr_cli.training.options import TrainOptions, TrainRequest, network_with
 
 DEFAULTS = TrainOptions(steps=1)
 
@@ -28,6 +28,10 @@ def train(
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = DEFAULTS.device,
     precision: Annotated[str, typer.Option(help="auto fp32 bf16")] = DEFAULTS.precision,
     threads: Annotated[int, typer.Option(help="CPU threads. Default: one a core")] = DEFAULTS.threads,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Another network: a field of ModelConfig, as channels=64; may be repeated."),
+    ] = None,
     chart: Annotated[Path | None, typer.Option(help="Draw the validation gains over time: .svg or .png.")] = None,
     yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing checkpoint.")] = False,
     checkpoint_minutes: Annotated[
@@ -71,5 +75,9 @@ def train(
                 f"rate {progress.rate:.1e}  {progress.seconds / 60:.1f} min{gains}"
             )
 
-        run.train(TrainRequest(data, output, validation, weights, yes, chart), options, report=show)
+        run.train(
+            TrainRequest(data, output, validation, weights, yes, network_with(changes or ()), chart),
+            options,
+            report=show,
+        )
         say(f"{output} written")

@@ -29,11 +29,11 @@ class ModelConfig:
     table_cells: tuple[int, ...] = (16, 12, 8)
     """Grid points per texture dimension of each level's table, finest first."""
     table_features: int = 8
-    """D, the length of one table entry."""
+    """D, the length of one table entry; 0 is no tables."""
     slice_features: int = 8
     """Features of the trunk that stand beside each level's table entry."""
     gate_units: int = 32
-    """Hidden units of the attention from a level to the next finer one."""
+    """Hidden units of the attention from a level to the next finer one; 0 is no attention."""
     query_basis: int = 4
     """Position functions per axis of the continuous query."""
     query_units: int = 16
@@ -59,9 +59,10 @@ class ModelConfig:
             problems.append(f"level_widths {self.level_widths} with table_cells {self.table_cells}")
         if any(not 2 <= cells <= 128 for cells in self.table_cells):
             problems.append(f"table_cells {self.table_cells}")
-        sizes = (self.table_features, self.slice_features, self.gate_units, self.query_units)
-        if any(not 1 <= size <= 1024 for size in sizes) or not 1 <= self.query_basis <= 16:
-            problems.append(f"feature sizes {sizes}, query_basis {self.query_basis}")
+        sizes, may_be_none = (self.slice_features, self.query_units), (self.table_features, self.gate_units)
+        fit = all(1 <= size <= 1024 for size in sizes) and all(0 <= size <= 1024 for size in may_be_none)
+        if not fit or not 1 <= self.query_basis <= 16:
+            problems.append(f"feature sizes {(*sizes, *may_be_none)}, query_basis {self.query_basis}")
         if not 0 < self.scales[0] <= self.scales[1] < math.inf or not math.isfinite(self.base_kernel):
             problems.append(f"scales {self.scales}, base_kernel {self.base_kernel}")
         if problems:

@@ -30,10 +30,12 @@ class VrInr(nn.Module):
         levels = range(len(config.level_widths))
         width = config.slice_features + config.table_features
         self.trunk = Trunk(config)
-        self.codes = nn.ModuleList(TextureCode(config.channels, config.level_widths[n]) for n in levels)
-        self.tables = nn.ModuleList(TextureTable(config.table_cells[n], config.table_features) for n in levels)
+        keyed = levels if config.table_features else ()
+        self.codes = nn.ModuleList(TextureCode(config.channels, config.level_widths[n]) for n in keyed)
+        self.tables = nn.ModuleList(TextureTable(config.table_cells[n], config.table_features) for n in keyed)
         self.slices = nn.Conv2d(config.channels, config.slice_features * len(levels), 1)
-        self.gates = nn.ModuleList(LevelGate(width, config.gate_units) for _ in levels[:-1])
+        gated = levels[:-1] if config.gate_units else ()
+        self.gates = nn.ModuleList(LevelGate(width, config.gate_units) for _ in gated)
         self.around = nn.Conv2d(config.channels, width * len(levels), 3, padding=1)
         self.query = Query(width * len(levels), config)
 
@@ -47,12 +49,13 @@ class VrInr(nn.Module):
         """Trunk features (N, C, h, w) -> z, (N, Z, h, w)."""
         codes = [cast(TextureCode, code) for code in self.codes]
         slices, *projected = _at_once(features, [self.slices, *(code.project for code in codes)])
-        parts = zip(slices.chunk(len(codes), dim=1), codes, self.tables, projected, strict=True)
-        levels = [
-            torch.cat([part, table(code.of_projected(own)).to(part.dtype)], dim=1) for part, code, table, own in parts
-        ]
-        refined: Tensor = refine(levels, list(self.gates)) + self.around(features)
-        return refined
+        levels = list(slices.chunk(len(self.config.level_widths), dim=1))
+        for number, (code, table, own) in enumerate(zip(codes, self.tables, projected, strict=True)):
+            entries = table(code.of_projected(own))
+            levels[number] = torch.cat([levels[number], entries.to(slices.dtype)], dim=1)
+        together = refine(levels, list(self.gates)) if self.gates else torch.cat(levels, dim=1)
+        around: Tensor = self.around(features)
+        return together + around
 
     def residual(self, code: Tensor, rows: list[AxisBlock], columns: list[AxisBlock], gain: float) -> Tensor:
         """What the base lacks at a tile's target pixels: (N, 3, H, W)."""

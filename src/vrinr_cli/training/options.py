@@ -1,10 +1,14 @@
 """What can be asked of a training run. Pure data: torch is not needed to hold it."""
 
+import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vrinr_cli.errors import OptionError
+from vrinr_cli.model.config import DEFAULT, ModelConfig
+from vrinr_cli.record import from_plain, to_plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,5 +86,33 @@ class TrainRequest:
     """Checkpoint to start from; None starts from random weights."""
     overwrite: bool = False
     """Whether an existing output is replaced, at the end."""
+    network: ModelConfig = DEFAULT
+    """The network, where it does not start from weights."""
     chart: Path | None = None
     """Picture of the validation gains over time, .svg or .png; drawn anew after each validation."""
+
+
+def network_with(changes: Sequence[str]) -> ModelConfig:
+    """The general network with some of its fields changed.
+
+    Args:
+        changes: as in "channels=64" and "level_widths=[1,3]": names of `ModelConfig` and values in JSON.
+
+    Raises:
+        OptionError: no such field, or a value that it cannot have.
+    """
+    fields = to_plain(DEFAULT)
+    for change in changes:
+        name, _, value = change.partition("=")
+        try:
+            fields[name] = json.loads(value)
+        except ValueError as error:
+            raise OptionError(
+                f"{change!r}: no change of the network", hint="write NAME=VALUE, as channels=64"
+            ) from error
+    try:
+        return from_plain(ModelConfig, fields, at="network")
+    except ValueError as error:
+        if isinstance(error, OptionError):
+            raise
+        raise OptionError(str(error), hint="see ModelConfig") from error

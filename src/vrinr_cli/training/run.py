@@ -22,6 +22,8 @@ def train(request: TrainRequest, options: TrainOptions, *, report: Callable[[Tra
         raise OptionError(f"{request.output.name}: not a .safetensors file", hint="name the output so")
     if not request.output.parent.is_dir():
         raise TargetError(f"{request.output.parent}: no such folder", hint="make it first")
+    if request.weights is not None and request.network != DEFAULT:
+        raise OptionError("a changed network that starts from weights", hint="leave out --set or --weights")
     if request.output.exists() and not request.overwrite:
         raise TargetError(f"{request.output}: exists already", hint="use -y to replace it")
     if not os.access(request.output.parent, os.W_OK):
@@ -35,7 +37,7 @@ def train(request: TrainRequest, options: TrainOptions, *, report: Callable[[Tra
     check_corpus(corpus, options)
     trainer = Trainer(
         corpus,
-        start.config if start else DEFAULT,
+        start.config if start else request.network,
         options,
         output=request.output,
         validation=dict(named_clips(request.validation)) if request.validation else None,

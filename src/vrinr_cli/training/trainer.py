@@ -109,7 +109,8 @@ class Trainer(Loop):
                 report(self._validated(since))
                 since.clear()
                 validated = self.seconds
-        report(self._validated(since))
+        if not self.curve or self.curve[-1].step != self.step:
+            report(self._validated(since))
         self.save_checkpoint()
         self.state_path.unlink()
 
