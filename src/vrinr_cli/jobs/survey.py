@@ -11,6 +11,7 @@ from vrinr_cli.engine.device import available_devices
 from vrinr_cli.errors import WeightsError
 from vrinr_cli.jobs import weights
 from vrinr_cli.model.config import ModelConfig
+from vrinr_cli.model.cost import per_target_pixel
 from vrinr_cli.model.header import check_digest, read_header
 from vrinr_cli.video.encoders import ENCODERS
 
@@ -69,5 +70,6 @@ def _weights_row(name: str) -> tuple[str, str]:
     if isinstance(header.config, ModelConfig):
         low, high = header.config.scales
         words.append(f"trained x{low:g} to x{high:g}")
+        words.append(f"{per_target_pixel(header.config, 4) / 1e3:.1f} GMAC per output megapixel at x4")
     words += [f"{key}: {value}" for key, value in header.card.items() if key.startswith("validation")]
     return name, ", ".join([*words, f"sha256 {header.digest[:12]}"])

@@ -35,32 +35,55 @@ def luma_codes(frames: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def find(frame: Tensor, other: Tensor, reach: int) -> Tensor:
-    """The place in `other` of the likest patch for every pixel of `frame`.
+def find(one: Tensor, other: Tensor, reach: int) -> tuple[Tensor, Tensor]:
+    """For every pixel the place of the likest patch in the other frame, both ways.
+
+    A displacement from one frame to the other costs what its opposite costs the other way, so each is looked at once.
 
     Args:
-        frame: luma codes, (N, h, w).
+        one: luma codes, (N, h, w).
         other: the same shape.
         reach: largest displacement along each axis, in pixels.
 
     Returns:
-        (N, h w) int64, pixels of `other` counted row by row. Beyond the border the outermost pixel is repeated.
+        Places in `other` for the pixels of `one`, and the reverse: (N, h w) int64, counted row by row. Beyond the
+        border the outermost pixel is repeated; equal costs go to the displacement that is first, row by row.
     """
-    height, width = frame.shape[-2:]
-    side, tall, wide = 2 * reach + 1, height + 2 * PATCH_REACH, width + 2 * PATCH_REACH
-    inner, outer = _repeated(frame, PATCH_REACH), _repeated(other, PATCH_REACH + reach)
-    least = torch.full_like(frame, torch.inf)
-    best = torch.zeros_like(frame)
+    height, width = one.shape[-2:]
+    side, tall, wide = 2 * reach + 1, height + 2 * reach, width + 2 * reach
+    near = _repeated(one, PATCH_REACH + reach)  # costs are needed as far out as the other way reaches
+    far = _repeated(other, PATCH_REACH + 2 * reach)
+    there, back = _Best(one), _Best(one)
     for number in range(side * side):
-        top, left = number // side, number % side
-        difference = outer[:, top : top + tall, left : left + wide] - inner
-        cost = _patch_sums(difference.square_()).add_(PRICE * ((top - reach) ** 2 + (left - reach) ** 2))
-        best.masked_fill_(cost < least, number)
-        least = torch.minimum(least, cost)
-    rows, columns = (torch.arange(n, device=frame.device) for n in (height, width))
-    down, right = best.long() // side - reach, best.long() % side - reach
-    y, x = (rows[:, None] + down).clamp_(0, height - 1), (columns + right).clamp_(0, width - 1)
-    return (y * width + x).flatten(1)
+        top, left = number // side, number % side  # displacement + reach
+        moved = far[:, top : top + tall + 2 * PATCH_REACH, left : left + wide + 2 * PATCH_REACH]
+        cost = _patch_sums((moved - near).square_()).add_(PRICE * ((top - reach) ** 2 + (left - reach) ** 2))
+        there.offer(cost[:, reach : reach + height, reach : reach + width], number)
+        y, x = side - 1 - top, side - 1 - left  # of the pixel that this displacement ends at
+        back.offer(cost[:, y : y + height, x : x + width], number)
+    return there.places(side, 1), back.places(side, -1)
+
+
+class _Best:
+    """The cheapest displacement of each pixel so far."""
+
+    def __init__(self, like: Tensor) -> None:
+        self.cost = torch.full_like(like, torch.inf)
+        self.number = torch.zeros_like(like)
+
+    def offer(self, cost: Tensor, number: int) -> None:
+        """Take a displacement wherever it costs less than all before it."""
+        self.number.masked_fill_(cost < self.cost, number)
+        torch.minimum(self.cost, cost, out=self.cost)
+
+    def places(self, side: int, sign: int) -> Tensor:
+        """Where the displacements lead, counted row by row and cut at the border: (N, h w)."""
+        height, width = self.cost.shape[-2:]
+        rows, columns = (torch.arange(n, device=self.cost.device) for n in (height, width))
+        number = self.number.long()
+        y = rows[:, None] + sign * (number // side - side // 2)
+        x = columns + sign * (number % side - side // 2)
+        return (y.clamp_(0, height - 1) * width + x.clamp_(0, width - 1)).flatten(1)
 
 
 def find_in_clip(clip: Tensor, reach: int) -> Matches:
@@ -79,9 +102,7 @@ def find_in_clip(clip: Tensor, reach: int) -> Matches:
     lumas = luma_codes(clip.flatten(0, 1)).unflatten(0, (count, length))  # (B, T, h, w)
     early, late = lumas[:, :-1].flatten(0, 1), lumas[:, 1:].flatten(0, 1)
     itself = torch.arange(lumas[0, 0].numel(), device=clip.device).expand(count, 1, -1)
-    before, after = (
-        find(one, other, reach).unflatten(0, (count, length - 1)) for one, other in ((late, early), (early, late))
-    )
+    after, before = (places.unflatten(0, (count, length - 1)) for places in find(early, late, reach))
     return Matches(
         torch.cat([itself, before], dim=1).flatten(0, 1),
         torch.cat([after, itself], dim=1).flatten(0, 1),
@@ -100,9 +121,11 @@ def take(image: Tensor, places: Tensor | None) -> Tensor:
 
 
 def _patch_sums(image: Tensor) -> Tensor:
-    """Sums over 5x5: (N, h + 4, w + 4) -> (N, h, w)."""
-    tall = image[:, :-4] + image[:, 1:-3] + image[:, 2:-2] + image[:, 3:-1] + image[:, 4:]
-    return tall[..., :-4] + tall[..., 1:-3] + tall[..., 2:-2] + tall[..., 3:-1] + tall[..., 4:]
+    """Sums over 5x5: (N, h + 4, w + 4) -> (N, h, w). Two and two, then four, then the fifth: three sums an axis."""
+    pairs = image[:, :-1] + image[:, 1:]
+    tall = (pairs[:, :-3] + pairs[:, 2:-1]).add_(image[:, 4:])
+    pairs = tall[..., :-1] + tall[..., 1:]
+    return (pairs[..., :-3] + pairs[..., 2:-1]).add_(tall[..., 4:])
 
 
 def _repeated(image: Tensor, border: int) -> Tensor:

@@ -171,8 +171,7 @@ class TrunkStream:
         luma, matches = luma_codes(frame), Matches(None, None)
         if self.last is not None:
             before, waiting = self.last
-            matches.before = find(luma, before, reach)
-            waiting.after = find(before, luma, reach)
+            waiting.after, matches.before = find(before, luma, reach)
         self.last = luma, matches
         return matches
 

@@ -1,0 +1,37 @@
+"""What a network costs: multiply-adds, counted from its config, as the field compares networks. Torch is not needed."""
+
+from vrinr_cli.model.config import ModelConfig
+
+CORNERS = 8
+"""Table entries blended at each texture code."""
+
+
+def per_source_pixel(config: ModelConfig) -> int:
+    """Multiply-adds at LR resolution: matches, trunk, levels, and the query's first layer."""
+    levels, channels = len(config.level_widths), config.channels
+    width = config.slice_features + config.table_features
+    is_matched = config.match_reach > 0 and config.mixed_channels > 0
+    matches = 2 * (2 * config.match_reach + 1) ** 2 if is_matched else 0  # one square a candidate, in both directions
+    trunk = 9 * 3 * channels + config.convolutions * 9 * channels**2
+    slices = channels * config.slice_features * levels
+    tables = (3 * channels + CORNERS * config.table_features) * levels if config.table_features else 0
+    gates = (levels - 1) * (2 * width * config.gate_units + width) if config.gate_units else 0
+    around = 9 * channels * width * levels
+    spread = width * levels * config.query_basis**2 * config.query_units
+    return matches + trunk + slices + tables + gates + around + spread
+
+
+def per_target_pixel(config: ModelConfig, scale: float) -> float:
+    """Multiply-adds of one target pixel; the same number is GMAC for a megapixel, in thousandths.
+
+    The query's sum is counted without its zeros: two neighbours an axis, rows before columns.
+
+    Args:
+        config: the network.
+        scale: target / source, the same along both axes.
+    """
+    units, basis = config.query_units, config.query_basis
+    rows = 2 * basis * basis * units / scale  # for each target row and source column
+    columns = 2 * basis * units
+    color = 3 * units
+    return per_source_pixel(config) / scale**2 + rows + columns + color
