@@ -1,6 +1,6 @@
 """Windows of the corpus: every pixel of a window is a pixel of a picture, moved as promised."""
 
-import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vrinr_cli.errors import InputError
-from vrinr_cli.training.corpus import STILL_SPEEDS, Corpus, Pixels
+from vrinr_cli.training import still_motion
+from vrinr_cli.training.corpus import Corpus, Pixels
+
+
+@pytest.fixture(autouse=True, scope="module")
+def pans_alone() -> Iterator[None]:
+    """Stills move by whole pixels, so that every pixel of a window tells where it comes from."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(still_motion, "KINDS", {still_motion.PAN: 1.0})
+        yield
 
 
 def numbered(frames: int, height: int, width: int, *, picture: int = 0) -> Pixels:
@@ -75,37 +84,6 @@ def test_same_seed_same_windows_another_seed_others() -> None:
 
     assert windows(1) == windows(1)
     assert len({*windows(1), *windows(2)}) == 16
-
-
-def still_paths(count: int, *, frames: int = 6, scale: float = 4.0) -> list[list[tuple[int, int]]]:
-    """Where windows of a large still lie in each of their frames."""
-    corpus = Corpus.from_arrays([numbered(1, 250, 250)])
-    rng = np.random.default_rng(0)
-    found = []
-    for _ in range(count):
-        _, rows, columns = steps(corpus.window(rng, frames=frames, size=(8, 8), scale=scale, clip_share=0))
-        found.append([(int(r.min()), int(c.min())) for r, c in zip(rows, columns, strict=True)])
-    return found
-
-
-def test_a_share_of_stills_does_not_move_and_speeds_are_as_the_table_says() -> None:
-    paths = still_paths(1500)
-    shares = STILL_SPEEDS
-    assert sum(share for share, _, _ in shares) == pytest.approx(1)
-    still = sum(len({row for row, _ in path}) == 1 for path in paths) / len(paths)
-    assert 0.10 <= still <= 0.16  # the standing tenth, and the slowest of the slow
-    fastest = max(abs(b[0] - a[0]) for path in paths for a, b in itertools.pairwise(path))
-    assert 20 <= fastest <= 8 * 4 + 6  # 8 LR pixels a frame at x4, and shake
-    both = sum(len(set(path)) == 1 for path in paths) / len(paths)
-    assert 0.002 <= both <= 0.04  # the axes move apart: a tenth of a tenth
-
-
-def test_motion_is_told_in_lr_pixels() -> None:
-    def speed(scale: float) -> float:
-        moves = [abs(b[0] - a[0]) for path in still_paths(400, scale=scale) for a, b in itertools.pairwise(path)]
-        return sum(moves) / len(moves)
-
-    assert speed(4.0) == pytest.approx(4 * speed(1.0), rel=0.2)
 
 
 def test_a_still_no_larger_than_its_window_stands() -> None:

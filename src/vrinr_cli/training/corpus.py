@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vrinr_cli.errors import InputError
+from vrinr_cli.training import still_motion
+from vrinr_cli.training.still_motion import Shot
 
 Pixels = NDArray[np.uint8]
-
-STILL_SPEEDS = ((0.10, 0.0, 0.0), (0.50, 0.1, 1.0), (0.25, 1.0, 3.0), (0.15, 3.0, 8.0))
-"""(share, slowest, fastest) in LR pixels a frame: how a still is moved to make a clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Corpus:
         if clips and (not stills or rng.random() < clip_share):
             window = _from_clip(rng, clips[rng.integers(len(clips))], frames, cut)
         elif stills:
-            window = _from_still(rng, stills[rng.integers(len(stills))], frames, cut, scale)
+            window = still_motion.moved(rng, stills, Shot(frames, cut, scale))
         else:
             raise InputError(f"nothing in the corpus holds {cut[1]}x{cut[0]}", hint="train with smaller crops")
         if turned:
@@ -79,24 +78,3 @@ def _from_clip(rng: np.random.Generator, clip: Tensor, frames: int, size: tuple[
     top = int(rng.integers(clip.shape[1] - size[0] + 1))
     left = int(rng.integers(clip.shape[2] - size[1] + 1))
     return clip[first : first + frames, top : top + size[0], left : left + size[1]]
-
-
-def _from_still(rng: np.random.Generator, still: Tensor, frames: int, size: tuple[int, int], scale: float) -> Tensor:
-    """Pan over a still by whole HR pixels: no interpolation blur, and every sub-pixel phase at LR."""
-    tops = _walk(rng, frames, still.shape[1] - size[0], scale)
-    lefts = _walk(rng, frames, still.shape[2] - size[1], scale)
-    picture = still[0]
-    return torch.stack(
-        [picture[top : top + size[0], left : left + size[1]] for top, left in zip(tops, lefts, strict=True)]
-    )
-
-
-def _walk(rng: np.random.Generator, frames: int, room: int, scale: float) -> list[int]:
-    """Positions in [0, room] of a window that moves at a steady speed with a little shake."""
-    shares = [share for share, _, _ in STILL_SPEEDS]
-    _, slow, fast = STILL_SPEEDS[rng.choice(len(shares), p=shares)]
-    speed = rng.uniform(slow, fast) * scale * rng.choice([-1, 1])
-    shake = rng.normal(0, 0.15 * scale, size=frames) if speed else np.zeros(frames)
-    path = rng.uniform(0, room) + speed * np.arange(frames) + shake
-    reflected = np.abs((path + room) % (2 * room) - room) if room else np.zeros(frames)
-    return [int(place) for place in np.rint(reflected)]
