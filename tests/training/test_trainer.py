@@ -383,3 +383,16 @@ def test_the_curve_of_a_resumed_run_is_whole(tmp_path: Path) -> None:
     assert [point.step for point in first.curve] == [1, 2]
     assert [point.step for point in second.curve] == [1, 2, 3, 4]
     assert read_header(tmp_path / "w").card["curve"] == second.notes["curve"]
+
+
+def test_a_share_of_steps_learns_from_compressed_frames(tmp_path: Path) -> None:
+    trainer = Trainer(corpus(), TINY, replace(OPTIONS, compressed=0.5, crop=16), output=tmp_path / "w")
+    clean = Trainer(corpus(), TINY, replace(OPTIONS, crop=16), output=tmp_path / "w")
+    compressed = 0
+    for seed in range(20):
+        one, other = (t.sample(np.random.default_rng(seed)) for t in (trainer, clean))
+        assert torch.equal(one.target, other.target)
+        assert one.source.shape == other.source.shape
+        compressed += not torch.equal(one.source, other.source)
+        torch.testing.assert_close(one.source, other.source, atol=0.5, rtol=0)
+    assert 4 <= compressed <= 16

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vrinr_cli.benchmark.compression import by_h264
 from vrinr_cli.benchmark.scores import Condition
 from vrinr_cli.errors import InputError
 from vrinr_cli.training import degrade
+from vrinr_cli.training.compression import by_h264
 from vrinr_cli.training.corpus import Pixels
 from vrinr_cli.training.files import picture_files, read_pictures
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vrinr_cli.benchmark.compression import LARGEST_CRF
 from vrinr_cli.benchmark.scores import Condition
 from vrinr_cli.errors import OptionError
+from vrinr_cli.training.compression import LARGEST_CRF
 
 Degradation = Literal["BI", "BD", "none"]
 Noise = Literal["gaussian", "poisson", "h264"]

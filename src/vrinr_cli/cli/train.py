@@ -19,6 +19,9 @@ def train(
     validation: Annotated[Path | None, typer.Option(help="Folder with clips to score, never trained on.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Checkpoint to start from. Default: random")] = None,
     scales: Annotated[str, typer.Option(help="mixed (x1.1 to x8) or x4 (the paper's).")] = DEFAULTS.scales,
+    compressed: Annotated[
+        float, typer.Option(help="Share of steps on LR windows that x264 has compressed, crf 18 to 35.")
+    ] = DEFAULTS.compressed,
     seed: Annotated[int, typer.Option(help="Decides initial weights and every crop.")] = DEFAULTS.seed,
     batch: Annotated[int, typer.Option(help="Clips a step.")] = DEFAULTS.batch,
     frames: Annotated[int, typer.Option(help="Frames a clip.")] = DEFAULTS.frames,
@@ -58,6 +61,7 @@ def train(
             crop=crop,
             rate=rate,
             scales=scales,
+            compressed=compressed,
             optimizer=optimizer,
             device=device,
             precision=precision,

@@ -35,6 +35,8 @@ class TrainOptions:
     """"muon" on convolution filters with AdamW on all else, or "adamw" on all."""
     clip_share: float = 0.6
     """Share of real clips; the rest are stills in motion."""
+    compressed: float = 0.0
+    """Share of steps whose LR windows have been compressed by x264; 0 trains on clean ones alone."""
     scales: str = "mixed"
     """"mixed" draws x1.1 to x8; "x4" is the paper's setting."""
     average: float = 0.999
@@ -59,6 +61,8 @@ class TrainOptions:
             raise OptionError(
                 f"batch {self.batch}, frames {self.frames}, crop {self.crop}", hint="1 or more; crop 8 to 512"
             )
+        if not 0 <= self.compressed <= 1:
+            raise OptionError(f"compressed is {self.compressed}", hint="choose a share between 0 and 1")
         if not 0 < self.rate < 1 or not 0 <= self.clip_share <= 1 or not 0 <= self.average < 1:
             raise OptionError(
                 f"rate {self.rate}, clip share {self.clip_share}, average {self.average}",

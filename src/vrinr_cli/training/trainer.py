@@ -17,6 +17,7 @@ from vrinr_cli.model.loss import charbonnier, squared_error
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.record import to_plain
 from vrinr_cli.training import curve
+from vrinr_cli.training.compression import by_h264
 from vrinr_cli.training.corpus import Corpus, Pixels
 from vrinr_cli.training.curve import CurvePoint
 from vrinr_cli.training.degrade import bicubic_downscale, to_unit
@@ -25,6 +26,8 @@ from vrinr_cli.training.optimizer import Optimizers, muon_and_adamw
 from vrinr_cli.training.options import TrainOptions
 from vrinr_cli.training.validate import score_model
 
+CRFS = (18.0, 35.0)
+"""Constant rate factors that compressed windows are drawn from."""
 SQUARED_TAIL = 0.9
 """Progress from which the loss is the squared error, which PSNR measures."""
 VALIDATION_SCALES = (4.0,)
@@ -118,7 +121,10 @@ class Trainer(Loop):
         """HR windows of one step beside what they are shrunk to."""
         high, low_size = self.draw(rng)
         target = to_unit(high)
-        return Sample(bicubic_downscale(target, low_size), target)
+        source = bicubic_downscale(target, low_size)
+        if self.options.compressed and rng.random() < self.options.compressed:
+            source = compressed(source, float(rng.uniform(*CRFS)))
+        return Sample(source, target)
 
     def draw(self, rng: np.random.Generator) -> tuple[Tensor, tuple[int, int]]:
         """HR windows of one step, (B, T, H, W, 3) uint8, and the LR size they are shrunk to."""
@@ -205,6 +211,13 @@ class Trainer(Loop):
     def _progress(self, losses: list[float]) -> TrainProgress:
         mean = sum(losses) / len(losses) if losses else math.nan
         return TrainProgress(self.step, self.share, mean, self.rate(), self.seconds)
+
+
+def compressed(clips: Tensor, crf: float) -> Tensor:
+    """Clips after x264: (B, T, 3, h, w) in [0, 1] -> the same shape and device."""
+    codes = (clips * 255).round().to(torch.uint8).permute(0, 1, 3, 4, 2).cpu().numpy()
+    decoded = np.stack([by_h264(clip, crf) for clip in codes])
+    return to_unit(torch.from_numpy(decoded).to(clips.device))
 
 
 def error_by_progress(output: Tensor, sample: Sample, share: float) -> Tensor:

@@ -3,11 +3,9 @@
 import io
 from collections.abc import Iterator
 
-import av
 import numpy as np
 
 from vrinr_cli.training.corpus import Pixels
-from vrinr_cli.video.encoders import x264_here
 
 PRESET = "medium"
 LARGEST_CRF = 51.0
@@ -23,6 +21,10 @@ def by_h264(pixels: Pixels, crf: float) -> Pixels:
     Returns:
         The same shape.
     """
+    import av  # noqa: PLC0415 - training on arrays works without PyAV
+
+    from vrinr_cli.video.encoders import x264_here  # noqa: PLC0415 - the same
+
     height, width = pixels.shape[1:3]
     even = np.pad(pixels, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     file = io.BytesIO()
@@ -43,6 +45,8 @@ def by_h264(pixels: Pixels, crf: float) -> Pixels:
 
 
 def _decoded(file: io.BytesIO) -> Iterator[Pixels]:
+    import av  # noqa: PLC0415
+
     with av.open(file, "r") as container:
         for frame in container.decode(video=0):
             yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
