@@ -49,8 +49,13 @@ def test_another_network_by_its_fields(tmp_path: Path) -> None:
     assert code == 0, words
     config = read_header(tmp_path / "w.safetensors").config
     assert config == replace(DEFAULT, channels=16, table_features=0, gate_units=0)
-    code, words = run(tmp_path, "-y", "--set", "channels=18", "--weights", str(tmp_path / "w.safetensors"))
-    assert (code, "leave out --set or --weights" in words) == (2, True)
+    grow = ["-y", "--weights", str(tmp_path / "w.safetensors")]
+    code, words = run(tmp_path, *grow, "--set", "gate_units=4")
+    assert (code, "gate_units cannot change in a network that starts from weights" in words) == (2, True)
+    code, words = run(tmp_path, *grow, "--set", "channels=18", "--set", "residual_blocks=5")
+    assert code == 0, words
+    larger = replace(config, channels=18, residual_blocks=5)
+    assert read_header(tmp_path / "w.safetensors").config == larger
 
 
 def test_a_chart_of_the_run(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from vrinr_cli.cli.show import say, shown_errors
-from vrinr_cli.training.options import TrainOptions, TrainRequest, network_with
+from vrinr_cli.training.options import TrainOptions, TrainRequest
 
 DEFAULTS = TrainOptions(steps=1)
 
@@ -33,7 +33,10 @@ def train(
     threads: Annotated[int, typer.Option(help="CPU threads. Default: one a core")] = DEFAULTS.threads,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Another network: a field of ModelConfig, as channels=64; may be repeated."),
+        typer.Option(
+            "--set",
+            help="Another network: a field of ModelConfig, as channels=64; may be repeated. With --weights it grows.",
+        ),
     ] = None,
     chart: Annotated[Path | None, typer.Option(help="Draw the validation gains over time: .svg or .png.")] = None,
     yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing checkpoint.")] = False,
@@ -80,7 +83,7 @@ def train(
             )
 
         run.train(
-            TrainRequest(data, output, validation, weights, yes, network_with(changes or ()), chart),
+            TrainRequest(data, output, validation, weights, yes, tuple(changes or ()), chart),
             options,
             report=show,
         )

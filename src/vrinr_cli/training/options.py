@@ -90,22 +90,23 @@ class TrainRequest:
     """Checkpoint to start from; None starts from random weights."""
     overwrite: bool = False
     """Whether an existing output is replaced, at the end."""
-    network: ModelConfig = DEFAULT
-    """The network, where it does not start from weights."""
+    changes: tuple[str, ...] = ()
+    """Of the general network, or of the one that the weights have, which then grows; see `network_with`."""
     chart: Path | None = None
     """Picture of the validation gains over time, .svg or .png; drawn anew after each validation."""
 
 
-def network_with(changes: Sequence[str]) -> ModelConfig:
-    """The general network with some of its fields changed.
+def network_with(changes: Sequence[str], base: ModelConfig = DEFAULT) -> ModelConfig:
+    """A network with some of its fields changed.
 
     Args:
+        base: the network.
         changes: as in "channels=64" and "level_widths=[1,3]": names of `ModelConfig` and values in JSON.
 
     Raises:
         OptionError: no such field, or a value that it cannot have.
     """
-    fields = to_plain(DEFAULT)
+    fields = to_plain(base)
     for change in changes:
         name, _, value = change.partition("=")
         try:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from vrinr_cli.errors import OptionError, TargetError
 from vrinr_cli.model import checkpoint
-from vrinr_cli.model.config import DEFAULT
 from vrinr_cli.training.curve import check_chart, draw_curve
 from vrinr_cli.training.files import named_clips, read_corpus
-from vrinr_cli.training.options import TrainOptions, TrainRequest
+from vrinr_cli.training.grow import grown
+from vrinr_cli.training.options import TrainOptions, TrainRequest, network_with
 from vrinr_cli.training.trainer import Trainer, TrainProgress, check_corpus
 
 
@@ -22,8 +22,6 @@ def train(request: TrainRequest, options: TrainOptions, *, report: Callable[[Tra
         raise OptionError(f"{request.output.name}: not a .safetensors file", hint="name the output so")
     if not request.output.parent.is_dir():
         raise TargetError(f"{request.output.parent}: no such folder", hint="make it first")
-    if request.weights is not None and request.network != DEFAULT:
-        raise OptionError("a changed network that starts from weights", hint="leave out --set or --weights")
     if request.output.exists() and not request.overwrite:
         raise TargetError(f"{request.output}: exists already", hint="use -y to replace it")
     if not os.access(request.output.parent, os.W_OK):
@@ -33,11 +31,14 @@ def train(request: TrainRequest, options: TrainOptions, *, report: Callable[[Tra
             raise OptionError("a chart without validation clips", hint="add --validation FOLDER")
         check_chart(request.chart)
     start = checkpoint.load(request.weights) if request.weights else None
+    config = network_with(request.changes, start.config) if start else network_with(request.changes)
+    if start is not None and config != start.config:
+        start = grown(start, config, seed=options.seed)
     corpus = read_corpus(request.data)
     check_corpus(corpus, options)
     trainer = Trainer(
         corpus,
-        start.config if start else request.network,
+        config,
         options,
         output=request.output,
         validation=dict(named_clips(request.validation)) if request.validation else None,
