@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -396,3 +398,8 @@ def test_a_share_of_steps_learns_from_compressed_frames(tmp_path: Path) -> None:
         compressed += not torch.equal(one.source, other.source)
         torch.testing.assert_close(one.source, other.source, atol=0.5, rtol=0)
     assert 4 <= compressed <= 16
+
+
+def test_training_on_arrays_needs_no_pyav() -> None:
+    code = "import sys; sys.modules['av'] = None; import vrinr_cli.training.trainer, vrinr_cli.training.grow"
+    subprocess.run([sys.executable, "-c", code], check=True)
