@@ -124,12 +124,3 @@ def test_gradients_are_right() -> None:
         return whole_image(query, code, Axis(2, 3), Axis(3, 5))
 
     assert torch.autograd.gradcheck(color, weights)
-
-
-@pytest.mark.parametrize(("rows", "columns"), [(1, 2), (2, 2), (3, 4), (4, 4), (5, 1), (8, 6)])
-def test_whole_scales_by_convolutions_equal_the_continuous_query(rows: int, columns: int) -> None:
-    query = seeded().query
-    code = noise(2, 8, 5, 7)
-    height, width = Axis(5, 5 * rows), Axis(7, 7 * columns)
-    blocks = (query.basis.blocks(axis, 0, axis.target, 0, axis.source) for axis in (height, width))
-    torch.testing.assert_close(query.at_whole_scale(code, rows, columns), query(code, *blocks))

@@ -21,7 +21,8 @@ from vrinr_cli.engine.tiles import Tile, cut
 from vrinr_cli.errors import EngineError
 from vrinr_cli.frame import ColorSpec, Frame, PlaneFormat
 from vrinr_cli.model.clip_network import ClipNetwork
-from vrinr_cli.model.network import VrInr, residual_gain
+from vrinr_cli.model.network import VrInr, residual_gain, whole_scales
+from vrinr_cli.model.phases import Phases
 from vrinr_cli.model.query import AxisBlock
 from vrinr_cli.model.resample import BICUBIC, LANCZOS, Axis, Kernel
 from vrinr_cli.model.trunk import TrunkStream
@@ -30,6 +31,8 @@ SMALLEST_TILE = 32
 """LR pixels; below this the halo is most of the work."""
 TRIAL_SIDE = 96
 """LR pixels of the tile whose memory is measured."""
+ROWS_AT_ONCE = 16
+"""LR rows that the query of a whole picture at a whole scale works on at a time."""
 BLOCK_FRAMES = 8
 """Frames that one tile runs over before the next, where there are several."""
 
@@ -306,12 +309,18 @@ class _Networks:
         if compute.dtype is not torch.float32:
             self.fast = copy.deepcopy(self.exact).to(compute.dtype)
         self.scale = model.scale_input(*self.axes)
+        whole = whole_scales(*self.axes)
+        self.phases = Phases.of(self.exact.query, *whole) if whole is not None else None
+        self.fast_phases = self.phases.to(compute.dtype) if self.phases is not None else None
         self._blocks: dict[Tile, tuple[list[AxisBlock], list[AxisBlock]]] = {}
 
     def residual(self, network: VrInr, features: Tensor, tile: Tile) -> Tensor:
         """Trunk features of a tile's region -> what the base lacks at the tile's target, (3, H, W) float32."""
         rows, columns = tile.rows, tile.columns
         code = network.code(features)
+        if self.phases is not None and self.fast_phases is not None and self._is_whole(tile):
+            phases = self.phases if network is self.exact else self.fast_phases
+            return phases(code, at_once=ROWS_AT_ONCE)[0].float()
         inner = code[
             :,
             :,
@@ -320,6 +329,12 @@ class _Networks:
         ]
         color: Tensor = network.query(inner, *self._matrices(tile))
         return color[0].float()
+
+    def _is_whole(self, tile: Tile) -> bool:
+        """Whether the tile is all of the picture."""
+        return tile.rows.stop - tile.rows.start == self.axes[0].target and (
+            tile.columns.stop - tile.columns.start == self.axes[1].target
+        )
 
     def try_out(self, side: int, frames: int) -> None:
         """What a stream does to memory: push some frames of a small tile and keep all that it keeps."""

@@ -14,6 +14,7 @@ from torch.nn import functional
 from vrinr_cli.model.attention import LevelGate, refine
 from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.hash_grid import TextureTable
+from vrinr_cli.model.phases import Phases
 from vrinr_cli.model.query import AxisBlock, Query
 from vrinr_cli.model.resample import Axis, Kernel, enlarge
 from vrinr_cli.model.texture import TextureCode
@@ -74,14 +75,22 @@ class VrInr(nn.Module):
         """
         height, width = Axis(clip.shape[-2], size[0]), Axis(clip.shape[-1], size[1])
         code = self.code(self.trunk(clip, self.scale_input(height, width)).flatten(0, 1))
-        if height.target % height.source == width.target % width.source == 0:
-            residual = self.query.at_whole_scale(code, height.target // height.source, width.target // width.source)
+        whole = whole_scales(height, width)
+        if whole is not None:
+            residual = Phases.of(self.query, *whole)(code)
         else:
             rows = self.query.basis.blocks(height, 0, size[0], 0, height.source)
             columns = self.query.basis.blocks(width, 0, size[1], 0, width.source)
             residual = self.query(code, rows, columns)
         base = enlarge(clip, size, self.base)
         return base + residual.reshape(base.shape) * residual_gain(height, width)
+
+
+def whole_scales(height: Axis, width: Axis) -> tuple[int, int] | None:
+    """Target pixels per source pixel along both axes; None where one of them is no whole number."""
+    if height.target % height.source or width.target % width.source:
+        return None
+    return height.target // height.source, width.target // width.source
 
 
 def _at_once(features: Tensor, layers: list[nn.Conv2d]) -> list[Tensor]:

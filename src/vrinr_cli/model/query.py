@@ -15,7 +15,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.resample import Axis
@@ -117,59 +116,6 @@ class Query(nn.Module):
         """
         tiles = [self._row_block(code[:, :, block.low : block.high], block.matrix, columns) for block in rows]
         return torch.cat(tiles, dim=2) if len(tiles) > 1 else tiles[0]
-
-    def at_whole_scale(self, code: Tensor, rows: int, columns: int) -> Tensor:
-        """Query a whole picture that grows by whole numbers: the same function by convolutions.
-
-        At a whole scale positions repeat from LR pixel to LR pixel, so each phase of the target reads its two rows
-        and two columns of neighbours with the same weights: a 2x2 convolution for each half of the phases per axis.
-
-        Args:
-            code: z of the whole picture, (N, Z, h, w).
-            rows: target pixels per LR pixel along the vertical axis.
-            columns: along the horizontal one.
-
-        Returns:
-            (N, 3, h rows, w columns).
-        """
-        count, _, height, width = code.shape
-        padded = functional.pad(code, (1, 1, 1, 1), mode="replicate")
-        bands = []
-        for top, row_taps in self._halves(rows):
-            band = [
-                self._phases(padded[..., top : top + height + 1, left : left + width + 1], row_taps, column_taps)
-                for left, column_taps in self._halves(columns)
-            ]
-            bands.append(torch.cat(band, dim=2))
-        phases = torch.cat(bands, dim=1)  # (N, rows, columns, 3, h, w)
-        return phases.permute(0, 3, 4, 1, 5, 2).reshape(count, 3, height * rows, width * columns)
-
-    def _halves(self, scale: int) -> list[tuple[int, Tensor]]:
-        """The phases of one axis that lie before their LR pixel's centre, then those that do not.
-
-        Returns:
-            (first tap in an axis padded by one, weights (phases, 2 taps, K)); a half without phases is left out.
-        """
-        offsets = Axis(1, scale).positions(0, scale)  # of each phase to its own LR pixel, (scale,)
-        halves = []
-        for first, chosen in ((0, offsets[offsets < 0]), (1, offsets[offsets >= 0])):
-            taps = [chosen + 1 - first, chosen - first]  # distances to both neighbours, in LR pixels
-            weights = [(1 - d.abs()).to(self.bias)[:, None] * self.basis(d, float(scale)) for d in taps]
-            halves.append((first, torch.stack(weights, dim=1)))
-        return [(first, weights) for first, weights in halves if len(weights)]
-
-    def _phases(self, code: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """Some phases of each LR pixel: (N, Z, h + 1, w + 1), (A, 2, K), (B, 2, K) -> (N, A, B, 3, h, w)."""
-        k, phases = self.basis.count, len(rows) * len(columns)
-        spread = self.spread.weight.reshape(k, k, self.units, -1)  # (K, K, r, Z)
-        with torch.autocast(code.device.type, enabled=False):
-            kernel = torch.einsum("ati,buj,ijrz->abrztu", rows, columns, spread).flatten(0, 2)  # (A B r, Z, 2, 2)
-            same = torch.eye(phases, dtype=kernel.dtype, device=kernel.device)
-            color = torch.einsum("pq,cr->pcqr", same, self.color.weight).reshape(phases * 3, -1, 1, 1)
-        kernel = kernel.contiguous(memory_format=torch.channels_last)
-        hidden = functional.conv2d(code, kernel, self.bias.repeat(phases)).relu_()
-        colors: Tensor = functional.conv2d(hidden, color, self.color.bias.repeat(phases))  # (N, A B 3, h, w)
-        return colors.reshape(len(code), len(rows), len(columns), 3, *colors.shape[-2:])
 
     def _row_block(self, code: Tensor, matrix: Tensor, columns: list[AxisBlock]) -> Tensor:
         """Some target rows, (n, cells K) times the LR rows that they reach -> (N, 3, n, W)."""
