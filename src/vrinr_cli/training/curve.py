@@ -1,16 +1,13 @@
 """How a training run went: validation gains over time, as lines of JSON and as a picture."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vrinr_cli import extra
-from vrinr_cli.errors import OptionError, TargetError
 from vrinr_cli.record import from_plain, to_plain
-
-ENDINGS = (".svg", ".png")
+from vrinr_cli.training.fit_chart import save
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,20 +39,6 @@ def from_words(words: str) -> tuple[CurvePoint, ...]:
     return tuple(from_plain(CurvePoint, item, at="curve") for item in json.loads(words))
 
 
-def check_chart(path: Path) -> None:
-    """Refuse a chart that cannot be drawn, before the work. An existing one is drawn anew.
-
-    Raises:
-        OptionError: another kind of file, or matplotlib is not installed.
-        TargetError: it cannot be written.
-    """
-    if path.suffix.lower() not in ENDINGS:
-        raise OptionError(f"{path.name}: charts are {' or '.join(ENDINGS)}", hint="name the chart so")
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise TargetError(f"{path}: cannot be written", hint="choose another file")
-    extra.load("matplotlib", what="a chart")
-
-
 def draw_curve(points: Sequence[CurvePoint], title: str, path: Path) -> None:
     """Draw the gains: minutes to the right, dB upwards, a line for each scale.
 
@@ -74,9 +57,4 @@ def draw_curve(points: Sequence[CurvePoint], title: str, path: Path) -> None:
     axes.set(title=title, xlabel="minutes", ylabel="psnr_y over bicubic and Lanczos, dB")
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
-    made = path.with_name(f".{path.stem}.new{path.suffix}")
-    try:
-        figure.savefig(made)
-        made.replace(path)
-    except OSError as error:
-        raise TargetError(f"{path}: cannot be written: {error.strerror}", hint="see that the disk has space") from error
+    save(figure, path)

@@ -3,10 +3,14 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vrinr_cli import extra
 from vrinr_cli.errors import OptionError, TargetError
 from vrinr_cli.training.fit_options import RatePoint
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ENDINGS = (".svg", ".png")
 
@@ -55,7 +59,20 @@ def draw_chart(points: Sequence[RatePoint], title: str, path: Path) -> None:
     axes.set(title=title, xlabel="kB in all", ylabel="psnr_y, dB")
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
+    save(figure, path)
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a chart, whole or not at all; an existing one is replaced.
+
+    Raises:
+        TargetError: it cannot be written.
+    """
+    made = path.with_name(f".{path.stem}.new{path.suffix}")
     try:
-        figure.savefig(path)
+        figure.savefig(made)
+        made.replace(path)
     except OSError as error:
         raise TargetError(f"{path}: cannot be written: {error.strerror}", hint="see that the disk has space") from error
+    finally:
+        made.unlink(missing_ok=True)

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 from vrinr_cli.errors import OptionError, TargetError
 from vrinr_cli.model import checkpoint
-from vrinr_cli.training.curve import check_chart, draw_curve
+from vrinr_cli.training.curve import draw_curve
 from vrinr_cli.training.files import named_clips, read_corpus
+from vrinr_cli.training.fit_chart import check_chart
 from vrinr_cli.training.grow import grown
 from vrinr_cli.training.options import TrainOptions, TrainRequest, network_with
 from vrinr_cli.training.trainer import Trainer, TrainProgress, check_corpus
@@ -29,7 +30,7 @@ def train(request: TrainRequest, options: TrainOptions, *, report: Callable[[Tra
     if request.chart is not None:
         if request.validation is None:
             raise OptionError("a chart without validation clips", hint="add --validation FOLDER")
-        check_chart(request.chart)
+        check_chart(request.chart, overwrite=True)  # drawn anew after each validation, and by a resumed run
     start = checkpoint.load(request.weights) if request.weights else None
     config = network_with(request.changes, start.config) if start else network_with(request.changes)
     if start is not None and config != start.config:
