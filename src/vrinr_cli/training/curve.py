@@ -1,4 +1,4 @@
-"""How a training run went: validation gains over time, as lines of JSON and as a picture."""
+"""How a training run went: validation gains over time, as JSON and as a picture."""
 
 import json
 from collections.abc import Sequence
