@@ -57,6 +57,8 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
         mixed_channels=mixed,
         shifts=tuple(draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))),
         match_reach=draw(st.integers(0, 2)),
+        fold=draw(st.integers(1, 3)),
+        noise_input=draw(st.booleans()),
         level_widths=tuple(2 * draw(st.integers(0, 2)) + 1 for _ in range(levels)),
         table_cells=tuple(draw(st.integers(2, 4)) for _ in range(levels)),
         table_features=draw(st.integers(0, 3)),

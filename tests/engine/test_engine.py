@@ -28,12 +28,16 @@ from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.model.query import Query
 from vrinr_cli.model.resample import LANCZOS, enlarge
+from vrinr_cli.model.source import white_noise
 from vrinr_cli.model.trunk import Trunk
 
 FP32 = Compute(torch.device("cpu"), torch.float32)
 BF16 = Compute(torch.device("cpu"), torch.bfloat16)
 SMALL = replace(TINY, shifts=(1,), level_widths=(1,), table_cells=(3,))
 """Context 3, halo 8."""
+NOISY = replace(SMALL, fold=2, noise_input=True, match_reach=1)
+"""Context 3, halo 13 of its own pixels."""
+SIGMA = white_noise(20)
 
 
 def geometry(size: tuple[int, int], target: tuple[int, int], kind: str = "420", depth: int = 8) -> Geometry:
@@ -66,6 +70,35 @@ def test_engine_equals_the_networks_own_forward(scale: tuple[int, int]) -> None:
     for frame, slow in zip(ours, expected, strict=True):
         fast = torch.from_numpy(np.stack(frame.planes).astype(np.float32))
         assert float((fast - slow).abs().max()) <= 2  # of 65535
+
+
+@pytest.mark.parametrize("scale", [(13, 15), (26, 30), (20, 29)])
+def test_engine_equals_the_forward_of_a_network_that_is_told_of_noise(scale: tuple[int, int]) -> None:
+    shape = geometry((13, 15), scale, "rgb", 16)
+    frames, model = clip(shape, 5), network(NOISY)
+    source = torch.stack([torch.from_numpy(np.stack(f.planes).astype(np.float32)) / 65535 for f in frames])
+    expected = (model(source[None], scale, SIGMA)[0].clamp(0, 1) * 65535).round()
+    ours = restored(Engine(network(NOISY), shape, FP32, noise=SIGMA), frames)
+    for frame, slow in zip(ours, expected, strict=True):
+        assert float((torch.from_numpy(np.stack(frame.planes).astype(np.float32)) - slow).abs().max()) <= 2
+    plain = restored(Engine(network(NOISY), shape, FP32, noise=SIGMA, keep=1.0), frames)
+    half = restored(Engine(network(NOISY), shape, FP32, noise=SIGMA, keep=0.5), frames)
+    for all_of_it, some, none in zip(ours, half, plain, strict=True):
+        for one, two, three in zip(all_of_it.planes, some.planes, none.planes, strict=True):
+            inside = (one > 0) & (one < 65535) & (three > 0) & (three < 65535)
+            middle = (one.astype(np.float64) + three.astype(np.float64)) / 2
+            assert np.abs(two - middle)[inside].max() <= 2
+
+
+@pytest.mark.parametrize("target", [(41, 53), (82, 106), (60, 95)])
+def test_a_folded_network_in_tiles_equals_it_in_one(target: tuple[int, int]) -> None:
+    shape = geometry((41, 53), target)
+    frames = clip(shape, 5)
+    whole = restored(Engine(network(NOISY), shape, FP32, tile=27, noise=SIGMA), frames)
+    for side in (10, 14):
+        tiled = Engine(network(NOISY), shape, FP32, tile=side, noise=SIGMA)
+        assert largest_difference(restored(tiled, frames), whole) <= 1
+        assert tiled.counts.tile == side
 
 
 def test_the_network_does_something_here() -> None:
@@ -233,9 +266,9 @@ def sizes_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
     opened = Trunk.opened
 
-    def watched(trunk: Trunk, frames: Tensor) -> Tensor:
+    def watched(trunk: Trunk, frames: Tensor, told: Tensor | None) -> Tensor:
         sizes.append(frames.shape[-1] * frames.shape[-2])
-        return opened(trunk, frames)
+        return opened(trunk, frames, told)
 
     monkeypatch.setattr(Trunk, "opened", watched)
     return sizes

@@ -14,6 +14,7 @@ from strategies import model_configs
 from vrinr_cli.model.config import DEFAULT, ModelConfig
 from vrinr_cli.model.network import VrInr, residual_gain
 from vrinr_cli.model.resample import Axis, Kernel, enlarge
+from vrinr_cli.model.source import trunk_axis, white_noise
 
 
 @given(config=model_configs(), size=st.tuples(st.integers(4, 13), st.integers(3, 11)), seed=st.integers(0, 9))
@@ -33,7 +34,7 @@ def test_base_of_the_default_network_is_torchs_bicubic() -> None:
 def test_forward_equals_stream_of_parts(config: ModelConfig, sample: int) -> None:
     """Base plus gain times query of the code of the trunk's features."""
     model, clip, size = seeded(config, seed=sample), noise(1, 2, 3, 4, 5, seed=sample), (9, 7)
-    axes = Axis(4, 9), Axis(5, 7)
+    axes = [trunk_axis(axis, config.fold) for axis in (Axis(4, 9), Axis(5, 7))]
     features = model.trunk(clip, torch.log2(torch.tensor([9 / 4, 7 / 5], dtype=torch.float64)))[0]
     blocks = [model.query.basis.blocks(a, 0, a.target, 0, a.source) for a in axes]
     residual = model.query(model.code(features), *blocks) * (1 - 20 / 63)
@@ -75,12 +76,13 @@ def test_no_frame_beyond_the_context_matters(config: ModelConfig) -> None:
 
 
 def reach_px(config: ModelConfig, seed: int = 0) -> int:
-    """How far from a changed column of pixels, changed in all frames, the code changes."""
-    model = seeded(config, seed=seed)
+    """How far from a changed column of the trunk's pixels, changed in all frames, the code changes."""
+    model, fold = seeded(config, seed=seed), config.fold
     middle = config.halo_px + 2
-    clip = noise(1, 2 * config.context + 1, 3, 3, 2 * middle + 1)
+    clip = noise(1, 2 * config.context + 1, 3, 3, fold * (2 * middle + 1))
     other = clip.clone()
-    other[..., middle] = 1 - other[..., middle]
+    changed = slice(fold * middle, fold * (middle + 1))
+    other[..., changed] = 1 - other[..., changed]
     scale = torch.ones(2, dtype=torch.float64)
     codes = [model.code(model.trunk(c, scale)[0]) for c in (clip, other)]
     moved = (codes[0] != codes[1]).flatten(0, 2).any(0)
@@ -108,6 +110,48 @@ def test_a_constant_video_stays_constant_in_time(config: ModelConfig, seed: int)
     still = noise(1, 1, 3, 5, 4, seed=seed)
     output = seeded(config, seed=seed)(still.expand(-1, 7, -1, -1, -1), (9, 11))
     torch.testing.assert_close(output, output[:, :1].expand_as(output), rtol=0, atol=1e-12)
+
+
+@given(config=model_configs(), height=st.integers(1, 7), width=st.integers(1, 7), scale=st.integers(1, 3))
+def test_a_folded_network_at_whole_scales_equals_its_continuous_query(
+    config: ModelConfig, height: int, width: int, scale: int
+) -> None:
+    """Odd sizes too, whose last folded pixels are half a repetition."""
+    model = seeded(replace(config, fold=2, noise_input=True))
+    clip, told = noise(1, 2, 3, height, width), white_noise(20)
+    size = (height * scale, width * scale)
+    axes = Axis(height, size[0]), Axis(width, size[1])
+    code = model.code(model.trunk(clip, model.scale_input(*axes), told)[0])
+    folded = [trunk_axis(axis, 2) for axis in axes]
+    blocks = [model.query.basis.blocks(axis, 0, axis.target, 0, axis.source) for axis in folded]
+    expected = enlarge(clip, size, model.base)[0] + model.query(code, *blocks) * model.gain(*axes, told)[0]  # type: ignore[index]
+    torch.testing.assert_close(model(clip, size, told)[0], expected, atol=1e-5, rtol=1e-6)
+
+
+def test_the_residual_counts_by_scale_and_by_noise() -> None:
+    model = seeded(replace(TINY, noise_input=True))
+    same, twice = Axis(6, 6), Axis(6, 12)
+    assert model.gain(same, same, None) == 0
+    levels = torch.cat([white_noise(0), white_noise(1), white_noise(30)])
+    assert model.gain(same, same, levels).flatten().tolist() == pytest.approx([0, 1 / 2, 30 / 31])  # type: ignore[union-attr]
+    assert model.gain(twice, twice, levels).flatten().tolist() == pytest.approx([3 / 4, 7 / 8, 1 - 1 / 124])  # type: ignore[union-attr]
+    assert seeded(TINY).gain(same, same, white_noise(30)) == 0
+
+
+def test_clips_of_a_batch_have_their_own_noise() -> None:
+    model = seeded(replace(TINY, noise_input=True, fold=2, match_reach=2))
+    clip = noise(2, 3, 3, 6, 8)
+    levels = torch.cat([white_noise(5), white_noise(40)]).double()
+    together = model(clip, (6, 8), levels)
+    alone = torch.cat([model(clip[n : n + 1], (6, 8), levels[n : n + 1]) for n in (0, 1)])
+    torch.testing.assert_close(together, alone)
+    assert not torch.allclose(together, model(clip, (6, 8), levels.flip(0)))
+
+
+def test_clean_at_scale_1_is_left_alone_whatever_the_weights() -> None:
+    clip = noise(1, 2, 3, 5, 6)
+    model = seeded(replace(TINY, noise_input=True))
+    torch.testing.assert_close(model(clip, (5, 6), white_noise(0)), clip)
 
 
 def test_parameters_of_a_small_network_counted_by_hand() -> None:

@@ -11,13 +11,14 @@ from torch import Tensor
 from networks import TINY, noise, seeded
 from strategies import model_configs
 from vrinr_cli.model.config import ModelConfig
+from vrinr_cli.model.source import white_noise
 from vrinr_cli.model.trunk import TimeMix, Trunk, TrunkStream, move
 
 SCALE = torch.tensor([1.0, 2.0], dtype=torch.float64)
 
 
-def streamed(trunk: Trunk, clip: Tensor) -> Tensor:
-    stream = TrunkStream(trunk, SCALE)
+def streamed(trunk: Trunk, clip: Tensor, told: Tensor | None = None) -> Tensor:
+    stream = TrunkStream(trunk, SCALE, told)
     found = [out for frame in clip[0] if (out := stream.push(frame[None])) is not None]
     return torch.stack([*found, *stream.finish()], dim=1)
 
@@ -30,11 +31,14 @@ def test_stream_equals_the_whole_clip_for_every_length(blocks: int) -> None:
         torch.testing.assert_close(streamed(trunk, clip[:, :length]), trunk(clip[:, :length], SCALE))
 
 
-@given(config=model_configs(), length=st.integers(1, 9), seed=st.integers(0, 9))
-def test_stream_of_any_network_equals_the_whole_clip(config: ModelConfig, length: int, seed: int) -> None:
+@given(config=model_configs(), length=st.integers(1, 9), sigma=st.none() | st.floats(0, 60), seed=st.integers(0, 9))
+def test_stream_of_any_network_equals_the_whole_clip(
+    config: ModelConfig, length: int, sigma: float | None, seed: int
+) -> None:
     trunk = seeded(config, seed=seed).trunk
     clip = noise(1, length, 3, 5, 4, seed=seed)
-    torch.testing.assert_close(streamed(trunk, clip), trunk(clip, SCALE))
+    told = white_noise(sigma) if sigma is not None else None
+    torch.testing.assert_close(streamed(trunk, clip, told), trunk(clip, SCALE, told))
 
 
 @given(config=model_configs())

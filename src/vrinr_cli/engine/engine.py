@@ -21,10 +21,11 @@ from vrinr_cli.engine.tiles import Tile, cut
 from vrinr_cli.errors import EngineError
 from vrinr_cli.frame import ColorSpec, Frame, PlaneFormat
 from vrinr_cli.model.clip_network import ClipNetwork
-from vrinr_cli.model.network import VrInr, residual_gain, whole_scales
+from vrinr_cli.model.network import VrInr, whole_scales
 from vrinr_cli.model.phases import Phases
 from vrinr_cli.model.query import AxisBlock
 from vrinr_cli.model.resample import BICUBIC, LANCZOS, Axis, Kernel
+from vrinr_cli.model.source import trunk_axis
 from vrinr_cli.model.trunk import TrunkStream
 
 SMALLEST_TILE = 32
@@ -79,6 +80,8 @@ class Engine:
         compute: Compute,
         *,
         method: str = "vrinr",
+        noise: Tensor | None = None,
+        keep: float = 0.0,
         tile: int | None = None,
         memory_limit: int | None = None,
     ) -> None:
@@ -89,7 +92,9 @@ class Engine:
             geometry: source and target.
             compute: device and precision.
             method: "vrinr", "bicubic" or "lanczos".
-            tile: side of a tile in LR pixels; None measures and chooses.
+            noise: of the source, (1, 3, 2), see `model.source`, for a network that is told of it; None is none.
+            keep: share of what the network removes that stays, 0 to 1.
+            tile: side of a tile in pixels of the network's trunk; None measures and chooses.
             memory_limit: bytes; None takes a share of what is free.
         """
         self.geometry, self.compute = geometry, compute
@@ -102,13 +107,15 @@ class Engine:
         )
         self.counts = EngineCounts()
         self.memory_limit = memory_limit
-        self.gain = residual_gain(*geometry.axes)
+        self.gain = 0.0
         self.clip: ClipRenderer | None = None
         self.networks: _Networks | None = None
         if method == "vrinr" and isinstance(model, ClipNetwork):
             self.clip = ClipRenderer(model, geometry.target_size, compute.device)
-        elif method == "vrinr" and isinstance(model, VrInr) and self.gain > 0:
-            self.networks = _Networks(model, geometry, compute)
+        elif method == "vrinr" and isinstance(model, VrInr):
+            self.gain = (1 - keep) * float(model.gain(*geometry.axes, noise))
+            if self.gain > 0:
+                self.networks = _Networks(model, geometry, compute, noise)
         self.context = self.networks.exact.config.context if self.networks is not None else 0
         self.side = tile or 0
 
@@ -207,7 +214,7 @@ class Engine:
         self, window: "_Window", network: VrInr, tile: Tile, first: int, stop: int
     ) -> Iterator[tuple[int, Tensor]]:
         """Trunk features of a tile's region for frames [first, stop), each (1, C, h, w)."""
-        stream = TrunkStream(network.trunk, self._need().scale)
+        stream = self._need().stream(network)
         begin = window.first_within(first - self.context)
         pushed = begin
         while pushed < stop + self.context and window.holds(pushed):
@@ -225,8 +232,9 @@ class Engine:
                 yield index, features
 
     def _region(self, frame: Frame, tile: Tile) -> Tensor:
-        rows = (tile.rows.region_low, tile.rows.region_high)
-        columns = (tile.columns.region_low, tile.columns.region_high)
+        fold, (height, width) = self._need().fold, self.geometry.source_size
+        rows = (tile.rows.region_low * fold, min(tile.rows.region_high * fold, height))
+        columns = (tile.columns.region_low * fold, min(tile.columns.region_high * fold, width))
         region = self.converter.network_input(frame.planes, rows, columns)
         return region[None].contiguous(memory_format=torch.channels_last)
 
@@ -248,7 +256,7 @@ class Engine:
         return again
 
     def _tiles(self) -> list[Tile]:
-        height, width = self.geometry.axes
+        height, width = self._need().axes
         if not self.side:
             self.side = self._measured_side()
         tiles = cut(height, width, self.side, self._need().exact.config.halo_px)
@@ -257,14 +265,14 @@ class Engine:
 
     def _measured_side(self) -> int:
         """The largest tile whose stream fits in the budget, from what a small one takes."""
-        whole = max(self.geometry.source_size)
+        networks = self._need()
+        height, width = (axis.source for axis in networks.axes)
+        whole = max(height, width)
         if whole <= TRIAL_SIDE:
             return whole
-        networks = self._need()
         taken = memory.peak_of(lambda: networks.try_out(TRIAL_SIDE, self.context + 2), self.compute.device)
         per_pixel = max(taken / TRIAL_SIDE**2, 1.0)
         budget = memory.budget_bytes(self.compute.device, self.memory_limit)
-        height, width = self.geometry.source_size
         if height * width * per_pixel <= budget - self._picture_bytes(in_tiles=False):
             return whole
         room = max(budget - self._picture_bytes(in_tiles=True), 0)
@@ -282,7 +290,7 @@ class Engine:
     def _halve(self, index: int) -> None:
         self._need().forget_tiles()
         memory.release(self.compute.device)
-        whole = max(self.geometry.source_size)
+        whole = max(axis.source for axis in self._need().axes)
         side = min(self.side or whole, whole)
         if side <= SMALLEST_TILE:
             raise EngineError(
@@ -301,14 +309,17 @@ class Engine:
 class _Networks:
     """The network in float32 and in the chosen precision, with the query's matrices of every tile."""
 
-    def __init__(self, model: VrInr, geometry: Geometry, compute: Compute) -> None:
-        self.axes = geometry.axes
+    def __init__(self, model: VrInr, geometry: Geometry, compute: Compute, noise: Tensor | None) -> None:
+        self.fold = model.config.fold
+        height, width = geometry.axes
+        self.axes = trunk_axis(height, self.fold), trunk_axis(width, self.fold)
+        self.noise = noise.to(compute.device) if noise is not None else None
         self.device = compute.device
         self.exact: VrInr = model.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.fast = self.exact
         if compute.dtype is not torch.float32:
             self.fast = copy.deepcopy(self.exact).to(compute.dtype)
-        self.scale = model.scale_input(*self.axes)
+        self.scale = model.scale_input(height, width)
         whole = whole_scales(*self.axes)
         self.phases = Phases.of(self.exact.query, *whole) if whole is not None else None
         self.fast_phases = self.phases.to(compute.dtype) if self.phases is not None else None
@@ -320,7 +331,8 @@ class _Networks:
         code = network.code(features)
         if self.phases is not None and self.fast_phases is not None and self._is_whole(tile):
             phases = self.phases if network is self.exact else self.fast_phases
-            return phases(code, at_once=ROWS_AT_ONCE)[0].float()
+            picture = phases(code, at_once=ROWS_AT_ONCE)[0, :, : self.axes[0].target, : self.axes[1].target]
+            return picture.float()
         inner = code[
             :,
             :,
@@ -336,10 +348,15 @@ class _Networks:
             tile.columns.stop - tile.columns.start == self.axes[1].target
         )
 
+    def stream(self, network: VrInr) -> TrunkStream:
+        """A clip's way through the trunk, from its beginning."""
+        return TrunkStream(network.trunk, self.scale, self.noise)
+
     def try_out(self, side: int, frames: int) -> None:
         """What a stream does to memory: push some frames of a small tile and keep all that it keeps."""
-        stream = TrunkStream(self.fast.trunk, self.scale)
-        picture = torch.zeros(1, 3, side, side, device=self.device).contiguous(memory_format=torch.channels_last)
+        stream = self.stream(self.fast)
+        picture = torch.zeros(1, 3, side * self.fold, side * self.fold, device=self.device)
+        picture = picture.contiguous(memory_format=torch.channels_last)
         features: Tensor | None = None
         for _ in range(frames):
             features = stream.push(picture)

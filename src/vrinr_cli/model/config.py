@@ -24,6 +24,10 @@ class ModelConfig:
     match_reach: int = 0
     """LR pixels within which each pixel looks for its like in the frames beside it, and takes its mixed channels from
     there; 0 looks nowhere: parts of the mixed channels are moved by `shifts`."""
+    fold: int = 1
+    """Source pixels per pixel of the trunk along each axis. Lengths in LR pixels are then those of the trunk's grid."""
+    noise_input: bool = False
+    """Whether the network is told how noisy the source is; then it works at scale 1 too."""
     level_widths: tuple[int, ...] = (1, 3, 7)
     """Texture levels, finest first: side in LR pixels of the box that a level's code averages over."""
     table_cells: tuple[int, ...] = (16, 12, 8)
@@ -52,6 +56,8 @@ class ModelConfig:
             problems.append(f"channels {self.channels} with {self.mixed_channels} mixed on each side")
         if not 0 <= self.match_reach <= 32:
             problems.append(f"match_reach {self.match_reach}")
+        if not 1 <= self.fold <= 8:
+            problems.append(f"fold {self.fold}")
         if not 0 <= self.residual_blocks <= 256 or not self.shifts or min(self.shifts) < 0:
             problems.append(f"residual_blocks {self.residual_blocks}, shifts {self.shifts}")
         widths_fit = all(w >= 1 and w % 2 == 1 for w in self.level_widths)

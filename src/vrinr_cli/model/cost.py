@@ -7,12 +7,12 @@ CORNERS = 8
 
 
 def per_source_pixel(config: ModelConfig) -> int:
-    """Multiply-adds at LR resolution: matches, trunk, levels, and the query's first layer."""
+    """Multiply-adds of one pixel of the trunk: matches, trunk, levels, and the query's first layer."""
     levels, channels = len(config.level_widths), config.channels
     width = config.slice_features + config.table_features
     is_matched = config.match_reach > 0 and config.mixed_channels > 0
     matches = 2 * (2 * config.match_reach + 1) ** 2 if is_matched else 0  # one square a candidate, in both directions
-    trunk = 9 * 3 * channels + config.convolutions * 9 * channels**2
+    trunk = 9 * (3 * config.fold**2 + 3 * config.noise_input) * channels + config.convolutions * 9 * channels**2
     slices = channels * config.slice_features * levels
     tables = (3 * channels + CORNERS * config.table_features) * levels if config.table_features else 0
     gates = (levels - 1) * (2 * width * config.gate_units + width) if config.gate_units else 0
@@ -31,7 +31,8 @@ def per_target_pixel(config: ModelConfig, scale: float) -> float:
         scale: target / source, the same along both axes.
     """
     units, basis = config.query_units, config.query_basis
-    rows = 2 * basis * basis * units / scale  # for each target row and source column
+    of_trunk = scale * config.fold
+    rows = 2 * basis * basis * units / of_trunk  # for each target row and source column
     columns = 2 * basis * units
     color = 3 * units
-    return per_source_pixel(config) / scale**2 + rows + columns + color
+    return per_source_pixel(config) / of_trunk**2 + rows + columns + color

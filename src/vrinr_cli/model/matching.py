@@ -14,9 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from vrinr_cli.model.config import PATCH_REACH
+from vrinr_cli.model.source import sigma_codes
 
 PRICE = 3
 """Added to a patch's sum of squared differences for each squared pixel of displacement, so that flat areas stand."""
+NOISE_PRICE = 2
+"""Added to `PRICE` for each unit of the variance of noise in luma codes: noise must not look like motion."""
 
 
 @dataclass(slots=True)
@@ -30,12 +33,28 @@ class Matches:
 
 
 def luma_codes(frames: Tensor) -> Tensor:
-    """RGB (N, 3, h, w) in [0, 1] -> the mean of the three as whole codes 0..255, float32 (N, h, w)."""
-    return (frames.to(torch.float32).sum(dim=1) * 85).round()
+    """RGB (N, 3, h, w) in [0, 1], or folded -> the mean of all channels as whole codes 0..255, float32 (N, h, w)."""
+    return (frames.to(torch.float32).sum(dim=1) * (255 / frames.shape[1])).round()
+
+
+def price_of(noise: Tensor | None, fold: int) -> Tensor | float:
+    """What a squared pixel of displacement costs.
+
+    Args:
+        noise: (N, 3, 2), see `source`; None is none.
+        fold: source pixels per trunk pixel along each axis: their mean is less noisy than they are.
+
+    Returns:
+        A whole number, or one for each of the N, (N, 1, 1).
+    """
+    if noise is None:
+        return PRICE
+    variance = sigma_codes(noise).square() / (3 * fold * fold)
+    return (PRICE + NOISE_PRICE * variance).round()[:, None, None]
 
 
 @torch.no_grad()
-def find(one: Tensor, other: Tensor, reach: int) -> tuple[Tensor, Tensor]:
+def find(one: Tensor, other: Tensor, reach: int, price: Tensor | float = PRICE) -> tuple[Tensor, Tensor]:
     """For every pixel the place of the likest patch in the other frame, both ways.
 
     A displacement from one frame to the other costs what its opposite costs the other way, so each is looked at once.
@@ -44,6 +63,7 @@ def find(one: Tensor, other: Tensor, reach: int) -> tuple[Tensor, Tensor]:
         one: luma codes, (N, h, w).
         other: the same shape.
         reach: largest displacement along each axis, in pixels.
+        price: of a squared pixel of displacement, a whole number, or (N, 1, 1) of them.
 
     Returns:
         Places in `other` for the pixels of `one`, and the reverse: (N, h w) int64, counted row by row. Beyond the
@@ -57,7 +77,7 @@ def find(one: Tensor, other: Tensor, reach: int) -> tuple[Tensor, Tensor]:
     for number in range(side * side):
         top, left = number // side, number % side  # displacement + reach
         moved = far[:, top : top + tall + 2 * PATCH_REACH, left : left + wide + 2 * PATCH_REACH]
-        cost = _patch_sums((moved - near).square_()).add_(PRICE * ((top - reach) ** 2 + (left - reach) ** 2))
+        cost = _patch_sums((moved - near).square_()).add_(price * ((top - reach) ** 2 + (left - reach) ** 2))
         there.offer(cost[:, reach : reach + height, reach : reach + width], number)
         y, x = side - 1 - top, side - 1 - left  # of the pixel that this displacement ends at
         back.offer(cost[:, y : y + height, x : x + width], number)
@@ -86,12 +106,13 @@ class _Best:
         return (y.clamp_(0, height - 1) * width + x.clamp_(0, width - 1)).flatten(1)
 
 
-def find_in_clip(clip: Tensor, reach: int) -> Matches:
+def find_in_clip(clip: Tensor, reach: int, price: Tensor | float = PRICE) -> Matches:
     """All frames of clips in the frames before and after; a clip's first frame has itself before it, its last after.
 
     Args:
-        clip: (B, T, 3, h, w) in [0, 1].
+        clip: (B, T, 3, h, w) in [0, 1], or folded.
         reach: as in `find`.
+        price: as in `find`, of each clip.
 
     Returns:
         Of the B T frames, time running fastest.
@@ -102,7 +123,8 @@ def find_in_clip(clip: Tensor, reach: int) -> Matches:
     lumas = luma_codes(clip.flatten(0, 1)).unflatten(0, (count, length))  # (B, T, h, w)
     early, late = lumas[:, :-1].flatten(0, 1), lumas[:, 1:].flatten(0, 1)
     itself = torch.arange(lumas[0, 0].numel(), device=clip.device).expand(count, 1, -1)
-    after, before = (places.unflatten(0, (count, length - 1)) for places in find(early, late, reach))
+    each = price.repeat_interleave(length - 1, dim=0) if isinstance(price, Tensor) else price
+    after, before = (places.unflatten(0, (count, length - 1)) for places in find(early, late, reach, each))
     return Matches(
         torch.cat([itself, before], dim=1).flatten(0, 1),
         torch.cat([after, itself], dim=1).flatten(0, 1),

@@ -17,6 +17,7 @@ from vrinr_cli.model.hash_grid import TextureTable
 from vrinr_cli.model.phases import Phases
 from vrinr_cli.model.query import AxisBlock, Query
 from vrinr_cli.model.resample import Axis, Kernel, enlarge
+from vrinr_cli.model.source import sigma_codes, trunk_axis
 from vrinr_cli.model.texture import TextureCode
 from vrinr_cli.model.trunk import Trunk
 
@@ -63,34 +64,42 @@ class VrInr(nn.Module):
         out: Tensor = self.query(code, rows, columns)
         return out * gain
 
-    def forward(self, clip: Tensor, size: tuple[int, int]) -> Tensor:
+    def forward(self, clip: Tensor, size: tuple[int, int], noise: Tensor | None = None) -> Tensor:
         """A whole clip without tiles: the reference for every faster way, and the training path.
 
         Args:
             clip: LR frames in [0, 1], (B, T, 3, h, w).
             size: (H, W), at least (h, w).
+            noise: of each clip, (B, 3, 2), see `source`; None is none. Networks without `noise_input` ignore it.
 
         Returns:
             (B, T, 3, H, W); not clamped.
         """
-        height, width = Axis(clip.shape[-2], size[0]), Axis(clip.shape[-1], size[1])
-        code = self.code(self.trunk(clip, self.scale_input(height, width)).flatten(0, 1))
+        axes = Axis(clip.shape[-2], size[0]), Axis(clip.shape[-1], size[1])
+        code = self.code(self.trunk(clip, self.scale_input(*axes), noise).flatten(0, 1))
+        height, width = (trunk_axis(axis, self.config.fold) for axis in axes)
         whole = whole_scales(height, width)
         if whole is not None:
-            residual = Phases.of(self.query, *whole)(code)
+            residual = Phases.of(self.query, *whole)(code)[..., : size[0], : size[1]]
         else:
             rows = self.query.basis.blocks(height, 0, size[0], 0, height.source)
             columns = self.query.basis.blocks(width, 0, size[1], 0, width.source)
             residual = self.query(code, rows, columns)
         base = enlarge(clip, size, self.base)
-        return base + residual.reshape(base.shape) * residual_gain(height, width)
+        return base + residual.reshape(base.shape) * self.gain(*axes, noise)
+
+    def gain(self, height: Axis, width: Axis, noise: Tensor | None) -> Tensor | float:
+        """How much of the residual counts, of each clip: (B, 1, 1, 1, 1), or one number where no noise is told."""
+        if noise is None or not self.config.noise_input:
+            return residual_gain(height, width)
+        return 1 - (1 - residual_gain(height, width)) / (1 + sigma_codes(noise)[:, None, None, None, None])
 
 
 def whole_scales(height: Axis, width: Axis) -> tuple[int, int] | None:
-    """Target pixels per source pixel along both axes; None where one of them is no whole number."""
-    if height.target % height.source or width.target % width.source:
+    """Target pixels per pixel of the trunk along both axes; None where one of them is no whole number."""
+    if height.exact_scale.denominator > 1 or width.exact_scale.denominator > 1:
         return None
-    return height.target // height.source, width.target // width.source
+    return height.exact_scale.numerator, width.exact_scale.numerator
 
 
 def _at_once(features: Tensor, layers: list[nn.Conv2d]) -> list[Tensor]:

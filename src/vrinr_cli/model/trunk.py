@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vrinr_cli.model.config import ModelConfig
-from vrinr_cli.model.matching import Matches, find, find_in_clip, luma_codes, take
+from vrinr_cli.model.matching import Matches, find, find_in_clip, luma_codes, price_of, take
+from vrinr_cli.model.source import DEVIATION_UNIT, deviations, fold_pixels
 
 
 def move(image: Tensor, down: int, right: int) -> Tensor:
@@ -91,7 +92,9 @@ class Trunk(nn.Module):
         super().__init__()
         width = config.channels
         self.match_reach = config.match_reach if config.mixed_channels else 0
-        self.stem = nn.Conv2d(3, width, 3, padding=1)
+        self.fold = config.fold
+        self.is_told_noise = config.noise_input
+        self.stem = nn.Conv2d(3 * config.fold**2 + 3 * config.noise_input, width, 3, padding=1)
         convolutions = [nn.Conv2d(width, width, 3, padding=1) for _ in range(config.convolutions)]
         self.mixes = [TimeMix(config.mixed_channels, config.shift_of(n)) for n in range(config.convolutions)]
         last = nn.Linear(16, 2 * width)
@@ -105,9 +108,13 @@ class Trunk(nn.Module):
                 nn.init.zeros_(torch.as_tensor(convolutions[n].bias))
         self.convolutions = nn.ModuleList(convolutions)
 
-    def opened(self, frames: Tensor) -> Tensor:
-        """Stem: RGB (N, 3, h, w) in [0, 1] -> (N, C, h, w)."""
-        features: Tensor = self.stem((frames - 0.5).to(self.stem.weight.dtype))
+    def opened(self, folded: Tensor, noise: Tensor | None) -> Tensor:
+        """Stem: folded RGB (N, 3 fold^2, h, w) in [0, 1], noise (N, 3, 2) or none -> (N, C, h, w)."""
+        seen = folded - 0.5
+        if self.is_told_noise:
+            told = noise if noise is not None else folded.new_zeros(len(folded), 3, 2)
+            seen = torch.cat([seen, deviations(folded, told) * DEVIATION_UNIT], dim=1)
+        features: Tensor = self.stem(seen.to(self.stem.weight.dtype))
         return features
 
     def convolve(self, number: int, mixed: Tensor, entered: Tensor, scale: Tensor) -> Tensor:
@@ -131,11 +138,26 @@ class Trunk(nn.Module):
         units: Tensor = self.scale_units(scale.to(self.stem.weight.dtype))
         return units
 
-    def forward(self, clip: Tensor, scale: Tensor) -> Tensor:
-        """All frames of a clip: (B, T, 3, h, w), (2,) -> (B, T, C, h, w)."""
+    def forward(self, clip: Tensor, scale: Tensor, noise: Tensor | None = None) -> Tensor:
+        """All frames of clips.
+
+        Args:
+            clip: (B, T, 3, h, w) in [0, 1].
+            scale: log2 of the scale per axis, (2,).
+            noise: of each clip, (B, 3, 2), see `source`; None is none.
+
+        Returns:
+            (B, T, C, h / fold, w / fold), rounded up.
+        """
         length = clip.shape[1]
-        matches = find_in_clip(clip, self.match_reach) if self.match_reach else None
-        features = self.opened(clip.flatten(0, 1))  # (B T, C, h, w)
+        folded = fold_pixels(clip.flatten(0, 1), self.fold)
+        known = noise if self.is_told_noise else None
+        matches = None
+        if self.match_reach:
+            price = price_of(known, self.fold)
+            matches = find_in_clip(folded.unflatten(0, clip.shape[:2]), self.match_reach, price)
+        of_frames = known.repeat_interleave(length, dim=0) if known is not None else None
+        features = self.opened(folded, of_frames)  # (B T, C, h, w)
         entered = features
         for number, mix in enumerate(self.mixes):
             if self.steps[number] == "open":
@@ -151,27 +173,38 @@ class TrunkStream:
     convolution one frame and the mixed channels of another.
     """
 
-    def __init__(self, trunk: Trunk, scale: Tensor) -> None:
+    def __init__(self, trunk: Trunk, scale: Tensor, noise: Tensor | None = None) -> None:
+        """Begin a clip.
+
+        Args:
+            trunk: what the frames pass.
+            scale: log2 of the scale per axis, (2,).
+            noise: of the clip, (1, 3, 2), see `source`; None is none.
+        """
         self.trunk = trunk
         self.scale = scale
+        self.noise = noise if trunk.is_told_noise else None
+        self.price = price_of(self.noise, trunk.fold)
         self.delays = [_Delay() for _ in trunk.mixes]
         self.last: tuple[Tensor, Matches] | None = None
         """Luma and matches of the last frame, where pixels are matched."""
 
     def push(self, frame: Tensor) -> Tensor | None:
         """Take the next frame, (N, 3, h, w); give the features of the frame `context` before it, if any."""
-        features = self.trunk.opened(frame)
-        return self._pass(0, _Waiting(features, features, self._matched(frame)))
+        folded = fold_pixels(frame, self.trunk.fold)
+        of_frames = self.noise.expand(len(frame), -1, -1) if self.noise is not None else None
+        features = self.trunk.opened(folded, of_frames)
+        return self._pass(0, _Waiting(features, features, self._matched(folded)))
 
-    def _matched(self, frame: Tensor) -> Matches | None:
+    def _matched(self, folded: Tensor) -> Matches | None:
         """The matches of a frame: those in the frame after it are added when that comes."""
         reach = self.trunk.match_reach
         if not reach:
             return None
-        luma, matches = luma_codes(frame), Matches(None, None)
+        luma, matches = luma_codes(folded), Matches(None, None)
         if self.last is not None:
             before, waiting = self.last
-            waiting.after, matches.before = find(before, luma, reach)
+            waiting.after, matches.before = find(before, luma, reach, self.price)
         self.last = luma, matches
         return matches
 
