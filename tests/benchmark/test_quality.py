@@ -25,7 +25,7 @@ from vrinr_cli.cli.show import print_json
 from vrinr_cli.errors import InputError, OptionError
 from vrinr_cli.model import checkpoint, clip_checkpoint
 from vrinr_cli.model.header import FittedTo
-from vrinr_cli.training.validate import score_model
+from vrinr_cli.training.validate import Case, score_model
 from vrinr_cli.video.probe import digest_of
 
 
@@ -76,9 +76,9 @@ def test_figures_are_the_trainers_but_for_rounding(tmp_path: Path) -> None:
     path = noisy_clip(tmp_path)
     report = measure(request(tmp_path, sources=(path,), scales=(2.0, 2.5)))
     model = checkpoint.load(tiny_weights(tmp_path))
-    expected = score_model(model, {"noise": np.load(path)}, (2.0, 2.5))
+    expected = score_model(model, {"noise": np.load(path)}, (Case(2.0), Case(2.5)))
     for clip in expected:
-        found = {s.method: s.figures.psnr_y for s in report.scores if s.condition.scale == clip.scale}
+        found = {s.method: s.figures.psnr_y for s in report.scores if s.condition.scale == clip.case.scale}
         assert found == pytest.approx({"bicubic": clip.bicubic, "lanczos": clip.lanczos, "tiny": clip.vrinr}, abs=0.02)
 
 

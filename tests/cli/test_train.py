@@ -72,4 +72,4 @@ def test_a_chart_of_the_run(tmp_path: Path) -> None:
     assert "psnr_y over bicubic and Lanczos" in chart.read_text()
     card = read_header(tmp_path / "w.safetensors").card
     ((point,),) = ([from_plain(CurvePoint, item) for item in json.loads(card["curve"])],)
-    assert (point.step, [scale for scale, _ in point.gains]) == (2, [4.0])
+    assert (point.step, [case for case, _ in point.gains]) == (2, ["x4"])

@@ -21,6 +21,7 @@ from networks import TINY, seeded
 from stops import StoppedError, stop_at
 from vrinr_cli.errors import EngineError, InputError, OptionError, WeightsError
 from vrinr_cli.model import checkpoint
+from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.header import read_header
 from vrinr_cli.model.loss import charbonnier, squared_error
 from vrinr_cli.training import trainer as trainer_module
@@ -219,10 +220,25 @@ def test_it_learns_and_beats_bicubic_on_a_picture_it_never_saw(tmp_path: Path) -
     reports: list[TrainProgress] = []
     trainer.run(reports.append)
     assert loss_on_fixed_windows(trainer) < 0.7 * before
-    ((scale, gain),) = reports[-1].gains
-    assert scale == 4.0
+    ((case, gain),) = reports[-1].gains
+    assert case == "x4"
     assert gain > 2  # dB; about 5 when this was written
     assert read_header(tmp_path / "w").card["validation gain x4"].startswith(f"{gain:+.2f} dB psnr_y")
+
+
+def test_it_learns_to_take_noise_away(tmp_path: Path) -> None:
+    config = ModelConfig(channels=32, residual_blocks=1, mixed_channels=0, fold=2, noise_input=True)
+    options = replace(OPTIONS, steps=150, batch=2, frames=1, rate=5e-3, average=0.9, scales="low", crop=32, seed=0)
+    many = Corpus.from_arrays([blocks(1, seed=n) for n in range(12)])
+    trainer = Trainer(many, config, options, output=tmp_path / "w", validation={"unseen": blocks(1, seed=99)})
+    sample = trainer.sample(np.random.default_rng(0))
+    assert sample.noise is not None
+    assert sample.noise.shape == (2, 3, 2)
+    reports: list[TrainProgress] = []
+    trainer.run(reports.append)
+    gains = dict(reports[-1].gains)
+    assert list(gains) == ["x1 sigma 10", "x1 sigma 30", "x1 sigma 50", "x2 sigma 20"]
+    assert min(gains[f"x1 sigma {n}"] for n in (10, 30, 50)) > 1  # dB; about 2.5 when this was written
 
 
 def test_progress_is_reported_in_order(tmp_path: Path) -> None:
@@ -346,6 +362,9 @@ def test_scales_are_drawn_as_said() -> None:
     assert sum(s == (2.0, 2.0) for s in drawn) / 4000 == pytest.approx(0.08, abs=0.02)
     assert sum(s[0] != s[1] for s in drawn) / 4000 == pytest.approx(0.05, abs=0.015)
     assert draw_scales(rng, "x4") == (4.0, 4.0)
+    low = [draw_scales(rng, "low") for _ in range(4000)]
+    assert sum(s == (1.0, 1.0) for s in low) / 4000 == pytest.approx(0.6, abs=0.03)
+    assert all(s[0] == s[1] and 1 <= s[0] <= 4 for s in low)
 
 
 def pictures(frames: int, height: int, width: int) -> Pixels:

@@ -1,6 +1,7 @@
 """psnr_y by hand, and scores of methods whose place is known."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from torch import Tensor
 from networks import TINY, noise
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.model.resample import BICUBIC, enlarge
+from vrinr_cli.model.source import sigma_codes
 from vrinr_cli.training.degrade import quantize
-from vrinr_cli.training.validate import ClipScore, crop_for, luma, psnr_y, score_clip, score_model
+from vrinr_cli.training.validate import Case, ClipScore, crop_for, luma, psnr_y, score_clip, score_model
 
 
 def test_luma_is_matlabs() -> None:
@@ -69,7 +71,7 @@ def test_crops_have_the_scale_as_nearly_as_whole_pixels_allow(size: tuple[int, i
 
 def test_bicubic_itself_has_bicubics_score() -> None:
     pixels = (np.random.default_rng(0).random((2, 24, 24, 3)) * 255).astype(np.uint8)
-    score = score_clip(lambda source, size: enlarge(source, size, BICUBIC), "a", pixels, 2.0, 4)
+    score = score_clip(lambda source, size: enlarge(source, size, BICUBIC), "a", pixels, Case(2.0), 4)
     assert score.vrinr == score.bicubic
     assert score.gain == score.bicubic - max(score.bicubic, score.lanczos) <= 0
 
@@ -83,7 +85,7 @@ def test_the_target_itself_is_the_best() -> None:
         assert size == (24, 24)
         return target
 
-    assert score_clip(oracle, "a", pixels, 3.0, 4).gain > 50
+    assert score_clip(oracle, "a", pixels, Case(3.0), 4).gain > 50
 
 
 def test_a_new_network_scores_as_bicubic() -> None:
@@ -91,11 +93,35 @@ def test_a_new_network_scores_as_bicubic() -> None:
         name: (np.random.default_rng(n).random((2, 20, 22, 3)) * 255).astype(np.uint8)
         for n, name in enumerate(("one", "two"))
     }
-    scores = score_model(VrInr(TINY).eval(), clips, (2.0, 2.5))
-    assert [(s.clip, s.scale) for s in scores] == [("one", 2.0), ("two", 2.0), ("one", 2.5), ("two", 2.5)]
+    scores = score_model(VrInr(TINY).eval(), clips, (Case(2.0), Case(2.5)))
+    assert [(s.clip, s.case.name) for s in scores] == [("one", "x2"), ("two", "x2"), ("one", "x2.5"), ("two", "x2.5")]
     assert all(s.vrinr == pytest.approx(s.bicubic, abs=1e-6) for s in scores)
 
 
+def test_noise_is_added_to_what_the_network_reads_and_told() -> None:
+    pixels = np.full((3, 32, 32, 3), 128, np.uint8)
+    case = Case(1.0, 20.0)
+
+    def plain(source: Tensor, size: tuple[int, int]) -> Tensor:
+        assert size == (32, 32)
+        assert float(source.std()) * 255 == pytest.approx(20, rel=0.05)
+        return source
+
+    score = score_clip(plain, "a", pixels, case, 4)
+    assert score.case.name == "x1 sigma 20"
+    assert score.gain == pytest.approx(0, abs=1e-4)
+    told: list[Tensor] = []
+
+    class Listening(VrInr):
+        def forward(self, clip: Tensor, size: tuple[int, int], noise: Tensor | None = None) -> Tensor:
+            assert noise is not None
+            told.append(noise)
+            return super().forward(clip, size, noise)
+
+    score_model(Listening(replace(TINY, noise_input=True)), {"a": pixels}, (case, Case(2.0)))
+    assert [float(sigma_codes(noise)) for noise in told] == pytest.approx([20, 0], abs=1e-4)
+
+
 def test_gain_is_over_the_better_baseline() -> None:
-    assert ClipScore("a", 2.0, 30.0, 28.0, 29.0).gain == 1.0
-    assert ClipScore("a", 2.0, 30.0, 31.0, 29.0).gain == -1.0
+    assert ClipScore("a", Case(2.0), 30.0, 28.0, 29.0).gain == 1.0
+    assert ClipScore("a", Case(2.0), 30.0, 31.0, 29.0).gain == -1.0

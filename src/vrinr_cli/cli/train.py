@@ -18,7 +18,9 @@ def train(
     minutes: Annotated[float | None, typer.Option(help="Length in minutes.")] = None,
     validation: Annotated[Path | None, typer.Option(help="Folder with clips to score, never trained on.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Checkpoint to start from. Default: random")] = None,
-    scales: Annotated[str, typer.Option(help="mixed (x1.1 to x8) or x4 (the paper's).")] = DEFAULTS.scales,
+    scales: Annotated[
+        str, typer.Option(help="mixed (x1.1 to x8), x4 (the paper's), or low (x1 to x4).")
+    ] = DEFAULTS.scales,
     compressed: Annotated[
         float, typer.Option(help="Share of steps on LR windows that x264 has compressed, crf 18 to 35.")
     ] = DEFAULTS.compressed,
@@ -76,7 +78,7 @@ def train(
         from vrinr_cli.training.trainer import TrainProgress  # noqa: PLC0415
 
         def show(progress: TrainProgress) -> None:
-            gains = "".join(f"  x{scale:g} {gain:+.2f} dB" for scale, gain in progress.gains)
+            gains = "".join(f"  {case} {gain:+.2f} dB" for case, gain in progress.gains)
             say(
                 f"step {progress.step}  {100 * progress.share:.1f} %  loss {progress.loss:.5f}  "
                 f"rate {progress.rate:.1e}  {progress.seconds / 60:.1f} min{gains}"

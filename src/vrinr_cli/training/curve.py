@@ -21,8 +21,8 @@ class CurvePoint:
     """Mean since the validation before."""
     rate: float
     """Learning rate."""
-    gains: tuple[tuple[float, float], ...]
-    """(scale, mean dB of psnr_y over the better of bicubic and Lanczos)."""
+    gains: tuple[tuple[str, float], ...]
+    """(case, mean dB of psnr_y over the better of bicubic and Lanczos)."""
 
 
 def to_words(points: Sequence[CurvePoint]) -> str:
@@ -52,8 +52,8 @@ def draw_curve(points: Sequence[CurvePoint], title: str, path: Path) -> None:
     """
     figure = extra.load("matplotlib.figure", what="a chart").Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    for number, (scale, _) in enumerate(points[0].gains):
-        axes.plot([p.minutes for p in points], [p.gains[number][1] for p in points], "o-", label=f"x{scale:g}")
+    for number, (case, _) in enumerate(points[0].gains):
+        axes.plot([p.minutes for p in points], [p.gains[number][1] for p in points], "o-", label=case)
     axes.set(title=title, xlabel="minutes", ylabel="psnr_y over bicubic and Lanczos, dB")
     axes.grid(visible=True, alpha=0.3)
     axes.legend()

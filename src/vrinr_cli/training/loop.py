@@ -43,6 +43,8 @@ class Sample:
     """What its output is compared with, (B, T, 3, H, W) in [0, 1]."""
     windows: tuple[Window, ...] = ()
     """Where each of the B clips lies in a larger picture; empty where each is a whole picture."""
+    noise: Tensor | None = None
+    """Of the source, (B, 3, 2), for a network that is told of it."""
 
 
 Sampler = Callable[[np.random.Generator], Sample]
@@ -172,7 +174,7 @@ class Loop(ABC):
         """The network's output on a sample, (B, T, 3, H, W)."""
         if sample.windows:
             return restore_windows(self.model, sample.source, sample.windows)
-        output: Tensor = self.model(sample.source, tuple(sample.target.shape[-2:]))
+        output: Tensor = self.model(sample.source, tuple(sample.target.shape[-2:]), sample.noise)
         return output
 
     def rate(self) -> float:

@@ -38,7 +38,7 @@ class TrainOptions:
     compressed: float = 0.0
     """Share of steps whose LR windows have been compressed by x264; 0 trains on clean ones alone."""
     scales: str = "mixed"
-    """"mixed" draws x1.1 to x8; "x4" is the paper's setting."""
+    """"mixed" draws x1.1 to x8; "x4" is the paper's setting; "low" draws x1 to x4, most of them x1, for denoising."""
     average: float = 0.999
     """Decay of the running mean of weights that is saved."""
     device: str = "cpu"
@@ -68,8 +68,8 @@ class TrainOptions:
                 f"rate {self.rate}, clip share {self.clip_share}, average {self.average}",
                 hint="choose them between 0 and 1",
             )
-        if self.scales not in ("mixed", "x4"):
-            raise OptionError(f"scales {self.scales!r}", hint="choose mixed or x4")
+        if self.scales not in ("mixed", "x4", "low"):
+            raise OptionError(f"scales {self.scales!r}", hint="choose mixed, x4 or low")
         if self.optimizer not in ("muon", "adamw"):
             raise OptionError(f"optimizer {self.optimizer!r}", hint="choose muon or adamw")
         if self.precision not in ("auto", "fp32", "bf16"):

@@ -22,15 +22,15 @@ from vrinr_cli.training.corpus import Corpus, Pixels
 from vrinr_cli.training.curve import CurvePoint
 from vrinr_cli.training.degrade import bicubic_downscale, to_unit
 from vrinr_cli.training.loop import Loop, Sample, Schedule, device_of, dtype_of
+from vrinr_cli.training.noise import add_noise, draw_noise
 from vrinr_cli.training.optimizer import Optimizers, muon_and_adamw
 from vrinr_cli.training.options import TrainOptions
-from vrinr_cli.training.validate import score_model
+from vrinr_cli.training.validate import CLEAN_CASES, NOISY_CASES, score_model
 
 CRFS = (18.0, 35.0)
 """Constant rate factors that compressed windows are drawn from."""
 SQUARED_TAIL = 0.9
 """Progress from which the loss is the squared error, which PSNR measures."""
-VALIDATION_SCALES = (4.0,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class TrainProgress:
     """Mean since the last report."""
     rate: float
     seconds: float
-    gains: tuple[tuple[float, float], ...] = ()
-    """(scale, mean dB of psnr_y over the better of bicubic and Lanczos), after a validation."""
+    gains: tuple[tuple[str, float], ...] = ()
+    """(case, mean dB of psnr_y over the better of bicubic and Lanczos), after a validation."""
 
 
 class Trainer(Loop):
@@ -122,9 +122,14 @@ class Trainer(Loop):
         high, low_size = self.draw(rng)
         target = to_unit(high)
         source = bicubic_downscale(target, low_size)
+        noise = None
+        if self.model.config.noise_input:
+            noise = torch.stack([draw_noise(rng) for _ in range(len(source))]).to(source.device)
+            generator = torch.Generator(source.device).manual_seed(int(rng.integers(1 << 62)))
+            source = add_noise(source, noise, generator)
         if self.options.compressed and rng.random() < self.options.compressed:
             source = compressed(source, float(rng.uniform(*CRFS)))
-        return Sample(source, target)
+        return Sample(source, target, noise=noise)
 
     def draw(self, rng: np.random.Generator) -> tuple[Tensor, tuple[int, int]]:
         """HR windows of one step, (B, T, H, W, 3) uint8, and the LR size they are shrunk to."""
@@ -143,15 +148,16 @@ class Trainer(Loop):
         ]
         return torch.stack(windows), (low[0], low[1])
 
-    def validate(self) -> tuple[tuple[float, float], ...]:
-        """Mean gain over the baselines per scale, of the averaged weights; empty without validation clips."""
+    def validate(self) -> tuple[tuple[str, float], ...]:
+        """Mean gain over the baselines per case, of the averaged weights; empty without validation clips."""
         if not self.validation:
             return ()
-        scores = score_model(self.averaged(), self.validation, VALIDATION_SCALES)
+        cases = NOISY_CASES if self.model.config.noise_input else CLEAN_CASES
+        scores = score_model(self.averaged(), self.validation, cases)
         gains = []
-        for scale in VALIDATION_SCALES:
-            per_clip = [s.gain for s in scores if s.scale == scale]
-            gains.append((scale, sum(per_clip) / len(per_clip)))
+        for case in cases:
+            per_clip = [s.gain for s in scores if s.case == case]
+            gains.append((case.name, sum(per_clip) / len(per_clip)))
         return tuple(gains)
 
     def _validated(self, losses: list[float]) -> TrainProgress:
@@ -190,8 +196,8 @@ class Trainer(Loop):
         }
         if self.curve:
             words["curve"] = self.notes["curve"]
-            for scale, gain in self.curve[-1].gains:
-                words[f"validation gain x{scale:g}"] = f"{gain:+.2f} dB psnr_y over bicubic and Lanczos"
+            for case, gain in self.curve[-1].gains:
+                words[f"validation gain {case}"] = f"{gain:+.2f} dB psnr_y over bicubic and Lanczos"
         return words
 
     def identity(self) -> str:
@@ -227,9 +233,12 @@ def error_by_progress(output: Tensor, sample: Sample, share: float) -> Tensor:
 
 
 def draw_scales(rng: np.random.Generator, scales: str) -> tuple[float, float]:
-    """The scale per axis of one step: 45 % x4, the rest x1.1 to x8, a few with unequal axes."""
+    """The scale per axis of one step: 45 % x4, the rest x1.1 to x8, a few with unequal axes; "low" is 60 % x1."""
     if scales == "x4":
         return 4.0, 4.0
+    if scales == "low":
+        both = float(rng.choice([1.0, 2.0, 3.0, 4.0, rng.uniform(1, 4)], p=[0.6, 0.15, 0.05, 0.1, 0.1]))
+        return both, both
     kind = rng.random()
     if kind < 0.45:
         return 4.0, 4.0

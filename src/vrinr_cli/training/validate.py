@@ -8,16 +8,36 @@ from torch import Tensor
 
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.model.resample import BICUBIC, LANCZOS, enlarge
+from vrinr_cli.model.source import white_noise
 from vrinr_cli.training.corpus import Pixels
-from vrinr_cli.training.degrade import bicubic_downscale, quantize, to_unit
+from vrinr_cli.training.degrade import add_gaussian, bicubic_downscale, quantize, to_unit
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What clips are scored on."""
+
+    scale: float
+    sigma: float = 0.0
+    """Of white noise on the LR frames, 8-bit codes."""
+
+    @property
+    def name(self) -> str:
+        """As in "x4" and "x1 sigma 30"."""
+        return f"x{self.scale:g} sigma {self.sigma:g}" if self.sigma else f"x{self.scale:g}"
+
+
+CLEAN_CASES = (Case(4.0),)
+NOISY_CASES = (Case(1.0, 10.0), Case(1.0, 30.0), Case(1.0, 50.0), Case(2.0, 20.0))
+"""Of networks that are told of noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClipScore:
-    """psnr_y in dB of one clip at one scale."""
+    """psnr_y in dB of one clip in one case."""
 
     clip: str
-    scale: float
+    case: Case
     vrinr: float
     bicubic: float
     lanczos: float
@@ -51,16 +71,18 @@ def crop_for(size: tuple[int, int], scale: float) -> tuple[tuple[int, int], tupl
 
 @torch.no_grad()
 def score_clip(
-    restore: Callable[[Tensor, tuple[int, int]], Tensor], name: str, pixels: Pixels, scale: float, border: int
+    restore: Callable[[Tensor, tuple[int, int]], Tensor], name: str, pixels: Pixels, case: Case, border: int
 ) -> ClipScore:
-    """Score one clip (T, H, W, 3) at one scale; `restore` takes LR (1, T, 3, h, w) and the HR size."""
-    low, high = crop_for((pixels.shape[1], pixels.shape[2]), scale)
+    """Score one clip (T, H, W, 3) in one case; `restore` takes LR (1, T, 3, h, w) and the HR size."""
+    low, high = crop_for((pixels.shape[1], pixels.shape[2]), case.scale)
     target = to_unit(torch.from_numpy(pixels[None, :, : high[0], : high[1]]))
     source = bicubic_downscale(target, low)
+    if case.sigma:
+        source = add_gaussian(source, case.sigma, torch.Generator().manual_seed(0))
     ours = restore(source, high)[0].float()
     return ClipScore(
         name,
-        scale,
+        case,
         psnr_y(ours, target[0], border),
         psnr_y(enlarge(source, high, BICUBIC)[0], target[0], border),
         psnr_y(enlarge(source, high, LANCZOS)[0], target[0], border),
@@ -68,12 +90,15 @@ def score_clip(
 
 
 def score_model(
-    model: VrInr, clips: Mapping[str, Pixels], scales: tuple[float, ...], *, border: int = 4
+    model: VrInr, clips: Mapping[str, Pixels], cases: tuple[Case, ...], *, border: int = 4
 ) -> list[ClipScore]:
-    """Every clip at every scale, by the whole-clip path, in float32."""
+    """Every clip in every case, by the whole-clip path, in float32; the network is told the true noise."""
 
-    def restore(source: Tensor, size: tuple[int, int]) -> Tensor:
-        output: Tensor = model(source, size)
-        return output
+    def restore(case: Case) -> Callable[[Tensor, tuple[int, int]], Tensor]:
+        def of_case(source: Tensor, size: tuple[int, int]) -> Tensor:
+            output: Tensor = model(source, size, white_noise(case.sigma))
+            return output
 
-    return [score_clip(restore, name, pixels, scale, border) for scale in scales for name, pixels in clips.items()]
+        return of_case
+
+    return [score_clip(restore(case), name, pixels, case, border) for case in cases for name, pixels in clips.items()]
