@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vrinr_cli.model.source import sigma_codes, white_noise
-from vrinr_cli.training.noise import SIGMAS, add_noise, draw_noise
+from vrinr_cli.training.noise import SIGMAS, add_noise, draw_noise, halve_chroma, in_luma
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -49,3 +49,25 @@ def test_every_kind_is_drawn() -> None:
     assert shares == pytest.approx([0.6, 0.25, 0.1, 0.1], abs=0.03)
     assert float(sigma_codes(told[constant & ~slope & ~uneven]).max()) == pytest.approx(SIGMAS[1], abs=1)
     assert float((told == 0).flatten(1).all(dim=1).float().mean()) == pytest.approx(0.05, abs=0.02)
+
+
+@pytest.mark.parametrize("size", [(32, 48), (31, 47)])
+def test_half_of_the_chroma_keeps_luma_and_gray(size: tuple[int, int]) -> None:
+    gray = torch.rand(1, 2, 1, *size, generator=generator()).expand(-1, -1, 3, -1, -1)
+    torch.testing.assert_close(halve_chroma(gray), gray, atol=1 / 255, rtol=0)
+    clips = 0.3 + 0.4 * torch.rand(1, 2, 3, *size, generator=generator())
+    luma = torch.tensor([0.299, 0.587, 0.114])
+    found = halve_chroma(clips)
+    torch.testing.assert_close(
+        torch.einsum("btchw,c->bthw", found, luma), torch.einsum("btchw,c->bthw", clips, luma), atol=1 / 255, rtol=0
+    )
+    assert float((found - found.mean(2, keepdim=True)).std()) < 0.7 * float((clips - clips.mean(2, keepdim=True)).std())
+
+
+def test_the_finest_detail_of_half_chroma_is_lumas() -> None:
+    told = white_noise(20)
+    noisy = halve_chroma(add_noise(torch.full((1, 4, 3, 64, 64), 0.5), told, generator()))
+    finest = (noisy[..., ::2, ::2] - noisy[..., 1::2, ::2] - noisy[..., ::2, 1::2] + noisy[..., 1::2, 1::2]) / 2
+    expected = float(sigma_codes(in_luma(told)))
+    assert float(finest.std()) * 255 == pytest.approx(expected, rel=0.1)
+    assert expected == pytest.approx(20 * (0.299**2 + 0.587**2 + 0.114**2) ** 0.5, rel=1e-4)

@@ -8,6 +8,7 @@ import typer
 from vrinr_cli import __version__
 from vrinr_cli.cli import show
 from vrinr_cli.cli.benchmark import benchmark
+from vrinr_cli.cli.denoise import denoise
 from vrinr_cli.cli.fit import fit
 from vrinr_cli.cli.info import info
 from vrinr_cli.cli.train import train
@@ -25,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=EPILOG, no_args_is_help=True)(upscale)
+app.command(epilog=EPILOG, no_args_is_help=True)(denoise)
 app.command(epilog=EPILOG, no_args_is_help=True)(fit)
 app.command(epilog=EPILOG, no_args_is_help=True)(train)
 app.command(epilog=EPILOG, no_args_is_help=True)(benchmark)

@@ -1,24 +1,22 @@
 """`vrinr upscale`."""
 
-import sys
 from pathlib import Path
-from typing import Annotated, TextIO, cast
+from typing import Annotated, cast
 
 import typer
 
+from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse
-from vrinr_cli.cli.progress import progress_for
 from vrinr_cli.cli.show import shown_errors
-from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs.options import AudioChoice, Method, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
 DEFAULTS = UpscaleOptions()
-SIZE, ENCODER, PART, MACHINE = "How large", "How to encode", "Which part", "Machine"
+SIZE = "How large"
 
 
 def upscale(
-    source: Annotated[Path, typer.Argument(help="Video to read.")],
+    source: options.Source,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm. Default: SOURCE.xSCALE.*"),
@@ -39,69 +37,31 @@ def upscale(
         str | None, typer.Option(help="WIDTHxHEIGHT that the result fits into.", rich_help_panel=SIZE)
     ] = None,
     weights: Annotated[str, typer.Option(help="Name of bundled weights or a .safetensors file.")] = DEFAULTS.weights,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse weights that were fitted to another clip.")
-    ] = DEFAULTS.strict,
+    strict: options.Strict = DEFAULTS.strict,
     method: Annotated[str, typer.Option(help="vrinr, or bicubic or lanczos to compare.")] = DEFAULTS.method,
-    codec: Annotated[
-        str | None,
-        typer.Option(
-            help="h264 h265 av1 vp9 ffv1 prores. Default: h264; h265 for more than 8 bits; vp9 in .webm",
-            rich_help_panel=ENCODER,
-        ),
-    ] = None,
-    crf: Annotated[
-        float | None,
-        typer.Option(help="Constant quality, smaller is better. Default: h264 16", rich_help_panel=ENCODER),
-    ] = None,
-    bitrate: Annotated[
-        str | None, typer.Option(help="Bits a second instead of --crf: 8M", rich_help_panel=ENCODER)
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="The encoder's speed against size: fast, slow ...", rich_help_panel=ENCODER)
-    ] = None,
-    pix_fmt: Annotated[
-        str | None, typer.Option(help="FFmpeg pixel format. Default: what the source has", rich_help_panel=ENCODER)
-    ] = None,
-    encoder_option: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=VALUE of the encoder, as FFmpeg names it; may be repeated.", rich_help_panel=ENCODER),
-    ] = None,
-    audio: Annotated[
-        str,
-        typer.Option(
-            help="auto copies what the file can hold, else converts; copy, aac, none.", rich_help_panel=ENCODER
-        ),
-    ] = DEFAULTS.audio,
-    start: Annotated[str | None, typer.Option(help="Time to begin at: 80.5 or 1:20.5", rich_help_panel=PART)] = None,
-    end: Annotated[str | None, typer.Option(help="Time to stop before.", rich_help_panel=PART)] = None,
-    frames: Annotated[int | None, typer.Option(help="At most so many frames.", rich_help_panel=PART)] = None,
-    device: Annotated[str, typer.Option(help="auto cpu cuda cuda:N mps", rich_help_panel=MACHINE)] = DEFAULTS.device,
-    precision: Annotated[str, typer.Option(help="auto fp32 bf16 fp16", rich_help_panel=MACHINE)] = DEFAULTS.precision,
-    memory: Annotated[
-        str | None,
-        typer.Option(help="What the engine may take: 4G. Default: half of what is free", rich_help_panel=MACHINE),
-    ] = None,
-    tile: Annotated[
-        int | None, typer.Option(help="Side of a tile in source pixels. Default: measured", rich_help_panel=MACHINE)
-    ] = None,
-    threads: Annotated[
-        int, typer.Option(help="CPU threads of the engine. Default: one a core", rich_help_panel=MACHINE)
-    ] = DEFAULTS.threads,
-    chunk_frames: Annotated[
-        int, typer.Option(help="Frames per chunk: the most that a stop loses.", rich_help_panel=MACHINE)
-    ] = DEFAULTS.chunk_frames,
-    yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing output.")] = False,
-    no: Annotated[bool, typer.Option("-n", "--no-overwrite", help="Never replace, never ask.")] = False,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Throw away the work of a different unfinished job.")
-    ] = False,
-    skip_damaged: Annotated[
-        bool, typer.Option("--skip-damaged", help="Go on over damaged parts of the source.")
-    ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Events and the report as JSON lines on stdout.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name the steps after the last frame too.")] = False,
+    codec: options.Codec = None,
+    crf: options.Crf = None,
+    bitrate: options.Bitrate = None,
+    preset: options.Preset = None,
+    pix_fmt: options.PixFmt = None,
+    encoder_option: options.EncoderOption = None,
+    audio: options.Audio = DEFAULTS.audio,
+    start: options.Start = None,
+    end: options.End = None,
+    frames: options.Frames = None,
+    device: options.Device = DEFAULTS.device,
+    precision: options.Precision = DEFAULTS.precision,
+    memory: options.Memory = None,
+    tile: options.Tile = None,
+    threads: options.Threads = DEFAULTS.threads,
+    chunk_frames: options.ChunkFrames = DEFAULTS.chunk_frames,
+    yes: options.Yes = False,
+    no: options.No = False,
+    restart: options.Restart = False,
+    skip_damaged: options.SkipDamaged = False,
+    json_: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Make SOURCE larger. The same line again continues a stopped job.
 
@@ -112,12 +72,10 @@ def upscale(
 
       vrinr upscale in.mp4 --height 1080 --start 1:20 --end 1:25 -o try.mp4
     """
-    with shown_errors(as_json=json_, resume_hint="the same command goes on with the next chunk"):
-        if yes and no:
-            raise OptionError("-y and -n given", hint="choose one of them")
-        asked = any(value is not None for value in (scale, size, height, box))
-        options = UpscaleOptions(
-            size=SizeRequest(scale=scale, size=size, height=height, box=box) if asked else DEFAULTS.size,
+    with shown_errors(as_json=json_, resume_hint=options.RESUME_HINT):
+        is_sized = any(value is not None for value in (scale, size, height, box))
+        asked = UpscaleOptions(
+            size=SizeRequest(scale=scale, size=size, height=height, box=box) if is_sized else DEFAULTS.size,
             weights=weights,
             strict=strict,
             method=cast(Method, method),
@@ -140,28 +98,4 @@ def upscale(
             allow_damaged=skip_damaged,
             restart=restart,
         )
-        from vrinr_cli.jobs import job  # noqa: PLC0415 - torch and PyAV load here, so --help stays quick
-
-        target = output if output is not None else job.default_output(source, options)
-        overwrite = yes or (not no and _agreed(source, target))
-        with progress_for(as_json=json_, quiet=quiet, verbose=verbose) as progress:
-            report = job.upscale(source, target, options, overwrite=overwrite, listen=progress)
-            progress.finish(report)
-
-
-def _agreed(source: Path, target: Path) -> bool:
-    """Ask whether to replace an existing file, if there is somebody to ask and it is possible at all."""
-    from vrinr_cli.jobs import job  # noqa: PLC0415
-
-    job.check_source(source)
-    job.check_target(source, target, overwrite=True)
-    if not target.exists() or not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
-        return False
-    try:
-        return typer.confirm(f"{printable(str(target))} exists already. Replace it?", err=True)
-    except typer.Abort as error:
-        raise KeyboardInterrupt from error
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()
+        options.run_job(source, output, asked, yes=yes, no=no, as_json=json_, quiet=quiet, verbose=verbose)

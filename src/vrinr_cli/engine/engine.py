@@ -82,6 +82,7 @@ class Engine:
         method: str = "vrinr",
         noise: Tensor | None = None,
         keep: float = 0.0,
+        is_zero_shot: bool = False,
         tile: int | None = None,
         memory_limit: int | None = None,
     ) -> None:
@@ -94,6 +95,8 @@ class Engine:
             method: "vrinr", "bicubic" or "lanczos".
             noise: of the source, (1, 3, 2), see `model.source`, for a network that is told of it; None is none.
             keep: share of what the network removes that stays, 0 to 1.
+            is_zero_shot: whether the whole residual of a network counts that has learned from clean video alone, as
+                where it shall denoise all the same.
             tile: side of a tile in pixels of the network's trunk; None measures and chooses.
             memory_limit: bytes; None takes a share of what is free.
         """
@@ -113,7 +116,7 @@ class Engine:
         if method == "vrinr" and isinstance(model, ClipNetwork):
             self.clip = ClipRenderer(model, geometry.target_size, compute.device)
         elif method == "vrinr" and isinstance(model, VrInr):
-            self.gain = (1 - keep) * float(model.gain(*geometry.axes, noise))
+            self.gain = (1 - keep) * (1.0 if is_zero_shot else float(model.gain(*geometry.axes, noise)))
             if self.gain > 0:
                 self.networks = _Networks(model, geometry, compute, noise)
         self.context = self.networks.exact.config.context if self.networks is not None else 0

@@ -8,13 +8,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from vrinr_cli.jobs.options import UpscaleOptions
+from vrinr_cli.jobs.options import DenoiseOptions, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
 if TYPE_CHECKING:
     from vrinr_cli.jobs.job import upscale
 
-__all__ = ["SizeRequest", "UpscaleOptions", "upscale"]
+__all__ = ["DenoiseOptions", "SizeRequest", "UpscaleOptions", "upscale"]
 
 
 def __getattr__(name: str) -> Any:

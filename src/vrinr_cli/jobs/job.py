@@ -115,8 +115,10 @@ def check_source(source: Path) -> None:
 
 
 def default_output(source: Path, options: UpscaleOptions) -> Path:
-    """`STEM.x2.mp4` beside the source: its own ending where vrinr writes that, else .mkv."""
+    """`STEM.x2.mp4` or `STEM.clean.mp4` beside the source: its own ending where vrinr writes that, else .mkv."""
     word = options.size.word
+    if options.denoise is not None:
+        word = "clean" if word == "x1" else f"clean.{word}"
     ending = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
     stem = os.fsdecode(os.fsencode(source.stem)[: 200 - len(word)])
     return source.with_name(f"{stem}.{word}{ending}")

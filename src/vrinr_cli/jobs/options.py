@@ -14,10 +14,41 @@ AudioChoice = Literal["auto", "copy", "aac", "none"]
 Method = Literal["vrinr", "bicubic", "lanczos"]
 
 
+LARGEST_SIGMA = 128.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenoiseOptions:
+    """What was asked of the removal of noise."""
+
+    sigma: float | None = None
+    """Standard deviation of white noise, in 8-bit codes; None measures the source."""
+    strength: float = 1.0
+    """Factor of the deviation that the network is told."""
+    keep_grain: float = 0.0
+    """Share of what was taken away that comes back, 0 to 1."""
+    zero_shot: bool = False
+    """Weights that have seen clean video only, as in the paper; their answer counts fully at scale 1 too."""
+
+    def __post_init__(self) -> None:
+        if self.sigma is not None and not 0 <= self.sigma <= LARGEST_SIGMA:
+            raise OptionError(f"sigma is {self.sigma:g}", hint=f"choose 0 to {LARGEST_SIGMA:g}, in 8-bit codes")
+        if not 0 <= self.strength <= 4:
+            raise OptionError(f"strength is {self.strength:g}", hint="choose 0 to 4; 1 is what was measured")
+        if not 0 <= self.keep_grain <= 1:
+            raise OptionError(f"keep grain is {self.keep_grain:g}", hint="choose 0 to 1")
+        if self.zero_shot and (self.sigma is not None or self.strength != 1):
+            raise OptionError(
+                "zero-shot weights are not told of noise", hint="leave out --sigma and --strength, or --zero-shot"
+            )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpscaleOptions:
-    """What was asked of an upscale job."""
+    """What was asked of a job: a larger video, a cleaner one, or both."""
 
+    denoise: DenoiseOptions | None = None
+    """None takes no noise away."""
     size: SizeRequest = field(default_factory=lambda: SizeRequest(scale="2"))
     """How large."""
     weights: str = "general"

@@ -8,10 +8,12 @@ from pathlib import Path
 from vrinr_cli import __version__
 from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs import weights
+from vrinr_cli.jobs.noise import NoiseChoice, choose_noise
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.times import chosen_frames
 from vrinr_cli.model.clip_config import ClipConfig
+from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.header import CheckpointHeader, read_header
 from vrinr_cli.record import to_plain
 from vrinr_cli.video.containers import StreamAction, container_for, plan_streams
@@ -70,6 +72,8 @@ class Plan:
     """None for the plain methods."""
     precision: str
     allow_damaged: bool
+    noise: NoiseChoice | None = None
+    """What is taken away; None is nothing."""
     version: str = __version__
     plan_version: int = PLAN_VERSION
 
@@ -83,7 +87,8 @@ class Plan:
         """What a user should know before the work, one line each."""
         streams = tuple(action.note for action in self.actions if action.note)
         weights_notes = self.weights.notes if self.weights else ()
-        return (*self.source.notes, *self.target.notes, *streams, *weights_notes)
+        noise_notes = (self.noise.note,) if self.noise else ()
+        return (*self.source.notes, *self.target.notes, *streams, *weights_notes, *noise_notes)
 
     def identity(self) -> dict[str, str]:
         """What makes this job this job: name of a part to a hash of it. Names are what messages call them."""
@@ -95,6 +100,7 @@ class Plan:
             "the weights": weights_digest,
             "the size": self.target.size,
             "the method": self.method,
+            "the noise": to_plain(self.noise) if self.noise else "",
             "the precision": self.precision,
             "the encoder's settings": to_plain(target),
             "the kind of file": self.ending,
@@ -145,7 +151,14 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         weights=choose_weights(options, source, size, range(first, stop)) if options.method == "vrinr" else None,
         precision=options.precision,
         allow_damaged=options.allow_damaged,
+        noise=_noise(options, source, range(first, stop)),
     )
+
+
+def _noise(options: UpscaleOptions, source: SourceInfo, frames: range) -> NoiseChoice | None:
+    if options.denoise is None:
+        return None
+    return choose_noise(options.denoise, source, frames, allow_damaged=options.allow_damaged)
 
 
 def choose_weights(options: UpscaleOptions, source: SourceInfo, size: tuple[int, int], frames: range) -> WeightsChoice:
@@ -159,6 +172,11 @@ def choose_weights(options: UpscaleOptions, source: SourceInfo, size: tuple[int,
     header = read_header(path)
     if header.kind == "correction":
         weights.base_of(header)
+    is_told = options.denoise is not None and not options.denoise.zero_shot
+    if is_told and not (isinstance(header.config, ModelConfig) and header.config.noise_input):
+        raise OptionError(
+            f"weights {printable(path.stem)} are not told of noise", hint="use --weights denoise, or --zero-shot"
+        )
     misfit = _misfit(header, source)
     if misfit and options.strict:
         raise OptionError(misfit, hint="leave --strict out to use them all the same")

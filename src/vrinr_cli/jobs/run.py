@@ -41,7 +41,17 @@ def make_resources(plan: Plan, compute: Compute, *, tile: int | None, memory_lim
     source, target = plan.source, plan.target
     geometry = Geometry(source.format, source.color, source.size, target.format, target.color, target.size)
     model = weights.load(plan.weights.path) if plan.weights else None
-    engine = Engine(model, geometry, compute, method=plan.method, tile=tile, memory_limit=memory_limit)
+    engine = Engine(
+        model,
+        geometry,
+        compute,
+        method=plan.method,
+        noise=plan.noise.as_tensor() if plan.noise else None,
+        keep=plan.noise.keep_grain if plan.noise else 0.0,
+        is_zero_shot=plan.noise.is_zero_shot if plan.noise else False,
+        tile=tile,
+        memory_limit=memory_limit,
+    )
     return Resources(engine, encoder_threads=_processors(), fingerprint=plan.fingerprint())
 
 

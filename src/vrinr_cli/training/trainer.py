@@ -22,7 +22,7 @@ from vrinr_cli.training.corpus import Corpus, Pixels
 from vrinr_cli.training.curve import CurvePoint
 from vrinr_cli.training.degrade import bicubic_downscale, to_unit
 from vrinr_cli.training.loop import Loop, Sample, Schedule, device_of, dtype_of
-from vrinr_cli.training.noise import add_noise, draw_noise
+from vrinr_cli.training.noise import SUBSAMPLED, add_noise, draw_noise, halve_chroma, in_luma
 from vrinr_cli.training.optimizer import Optimizers, muon_and_adamw
 from vrinr_cli.training.options import TrainOptions
 from vrinr_cli.training.validate import CLEAN_CASES, NOISY_CASES, score_model
@@ -127,6 +127,8 @@ class Trainer(Loop):
             noise = torch.stack([draw_noise(rng) for _ in range(len(source))]).to(source.device)
             generator = torch.Generator(source.device).manual_seed(int(rng.integers(1 << 62)))
             source = add_noise(source, noise, generator)
+            if rng.random() < SUBSAMPLED:
+                source, noise = halve_chroma(source), in_luma(noise)
         if self.options.compressed and rng.random() < self.options.compressed:
             source = compressed(source, float(rng.uniform(*CRFS)))
         return Sample(source, target, noise=noise)

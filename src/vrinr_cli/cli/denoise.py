@@ -1,0 +1,108 @@
+"""`vrinr denoise`."""
+
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from vrinr_cli.cli import job_options as options
+from vrinr_cli.cli import parse
+from vrinr_cli.cli.show import shown_errors
+from vrinr_cli.jobs.options import AudioChoice, DenoiseOptions, UpscaleOptions
+from vrinr_cli.jobs.size import SizeRequest
+
+DEFAULTS = UpscaleOptions()
+NOISE = "Noise"
+NOISE_DEFAULTS = DenoiseOptions()
+
+
+def denoise(
+    source: options.Source,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm. Default: SOURCE.clean.*"),
+    ] = None,
+    scale: Annotated[str, typer.Option("--scale", "-s", help="1 to 32: make it larger too, in the same pass.")] = "1",
+    sigma: Annotated[
+        float | None,
+        typer.Option(
+            help="Standard deviation of the noise in 8-bit codes, 0 to 128. Default: measured", rich_help_panel=NOISE
+        ),
+    ] = None,
+    strength: Annotated[
+        float, typer.Option(help="Factor of the deviation: above 1 takes more away, 0 nothing.", rich_help_panel=NOISE)
+    ] = NOISE_DEFAULTS.strength,
+    keep_grain: Annotated[
+        float, typer.Option(help="Share of what was taken away that comes back, 0 to 1.", rich_help_panel=NOISE)
+    ] = NOISE_DEFAULTS.keep_grain,
+    zero_shot: Annotated[
+        bool,
+        typer.Option(
+            "--zero-shot",
+            help="Weights that have seen clean video only, as in the paper: to compare.",
+            rich_help_panel=NOISE,
+        ),
+    ] = NOISE_DEFAULTS.zero_shot,
+    weights: Annotated[
+        str | None, typer.Option(help="Name of bundled weights or a .safetensors file. Default: denoise")
+    ] = None,
+    strict: options.Strict = DEFAULTS.strict,
+    codec: options.Codec = None,
+    crf: options.Crf = None,
+    bitrate: options.Bitrate = None,
+    preset: options.Preset = None,
+    pix_fmt: options.PixFmt = None,
+    encoder_option: options.EncoderOption = None,
+    audio: options.Audio = DEFAULTS.audio,
+    start: options.Start = None,
+    end: options.End = None,
+    frames: options.Frames = None,
+    device: options.Device = DEFAULTS.device,
+    precision: options.Precision = DEFAULTS.precision,
+    memory: options.Memory = None,
+    tile: options.Tile = None,
+    threads: options.Threads = DEFAULTS.threads,
+    chunk_frames: options.ChunkFrames = DEFAULTS.chunk_frames,
+    yes: options.Yes = False,
+    no: options.No = False,
+    restart: options.Restart = False,
+    skip_damaged: options.SkipDamaged = False,
+    json_: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Take the noise out of SOURCE. The same line again continues a stopped job.
+
+    Examples:
+      vrinr denoise noisy.mp4
+
+      vrinr denoise film.mkv --strength 0.7 --keep-grain 0.2 -o clean.mkv
+
+      vrinr denoise dark.mp4 --scale 2 --start 0:10 --frames 50 -o try.mp4
+    """
+    with shown_errors(as_json=json_, resume_hint=options.RESUME_HINT):
+        asked = UpscaleOptions(
+            size=SizeRequest(scale=scale),
+            denoise=DenoiseOptions(sigma=sigma, strength=strength, keep_grain=keep_grain, zero_shot=zero_shot),
+            weights=weights or ("general" if zero_shot else "denoise"),
+            strict=strict,
+            codec=codec,
+            crf=crf,
+            bitrate=parse.bits_per_second(bitrate),
+            preset=preset,
+            pix_fmt=pix_fmt,
+            encoder_options=parse.key_values(encoder_option or []),
+            audio=cast(AudioChoice, audio),
+            start=parse.time(start),
+            end=parse.time(end),
+            frames=frames,
+            chunk_frames=chunk_frames,
+            device=device,
+            precision=precision,
+            tile=tile,
+            memory=parse.memory_bytes(memory),
+            threads=threads,
+            allow_damaged=skip_damaged,
+            restart=restart,
+        )
+        options.run_job(source, output, asked, yes=yes, no=no, as_json=json_, quiet=quiet, verbose=verbose)

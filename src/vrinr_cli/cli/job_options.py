@@ -1,0 +1,112 @@
+"""What `upscale` and `denoise` ask alike: options with their help, and how a job of either is run and shown."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from vrinr_cli.cli.progress import progress_for
+from vrinr_cli.errors import OptionError, printable
+from vrinr_cli.jobs.options import UpscaleOptions
+
+ENCODER, PART, MACHINE = "How to encode", "Which part", "Machine"
+
+Source = Annotated[Path, typer.Argument(help="Video to read.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse weights that were fitted to another clip.")]
+Codec = Annotated[
+    str | None,
+    typer.Option(
+        help="h264 h265 av1 vp9 ffv1 prores. Default: h264; h265 for more than 8 bits; vp9 in .webm",
+        rich_help_panel=ENCODER,
+    ),
+]
+Crf = Annotated[
+    float | None, typer.Option(help="Constant quality, smaller is better. Default: h264 16", rich_help_panel=ENCODER)
+]
+Bitrate = Annotated[str | None, typer.Option(help="Bits a second instead of --crf: 8M", rich_help_panel=ENCODER)]
+Preset = Annotated[
+    str | None, typer.Option(help="The encoder's speed against size: fast, slow ...", rich_help_panel=ENCODER)
+]
+PixFmt = Annotated[
+    str | None, typer.Option(help="FFmpeg pixel format. Default: what the source has", rich_help_panel=ENCODER)
+]
+EncoderOption = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=VALUE of the encoder, as FFmpeg names it; may be repeated.", rich_help_panel=ENCODER),
+]
+Audio = Annotated[
+    str,
+    typer.Option(help="auto copies what the file can hold, else converts; copy, aac, none.", rich_help_panel=ENCODER),
+]
+Start = Annotated[str | None, typer.Option(help="Time to begin at: 80.5 or 1:20.5", rich_help_panel=PART)]
+End = Annotated[str | None, typer.Option(help="Time to stop before.", rich_help_panel=PART)]
+Frames = Annotated[int | None, typer.Option(help="At most so many frames.", rich_help_panel=PART)]
+Device = Annotated[str, typer.Option(help="auto cpu cuda cuda:N mps", rich_help_panel=MACHINE)]
+Precision = Annotated[str, typer.Option(help="auto fp32 bf16 fp16", rich_help_panel=MACHINE)]
+Memory = Annotated[
+    str | None,
+    typer.Option(help="What the engine may take: 4G. Default: half of what is free", rich_help_panel=MACHINE),
+]
+Tile = Annotated[
+    int | None,
+    typer.Option(help="Side of a tile in pixels of the network's trunk. Default: measured", rich_help_panel=MACHINE),
+]
+Threads = Annotated[int, typer.Option(help="CPU threads of the engine. Default: one a core", rich_help_panel=MACHINE)]
+ChunkFrames = Annotated[
+    int, typer.Option(help="Frames per chunk: the most that a stop loses.", rich_help_panel=MACHINE)
+]
+Yes = Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing output.")]
+No = Annotated[bool, typer.Option("-n", "--no-overwrite", help="Never replace, never ask.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Throw away the work of a different unfinished job.")]
+SkipDamaged = Annotated[bool, typer.Option("--skip-damaged", help="Go on over damaged parts of the source.")]
+Json = Annotated[bool, typer.Option("--json", help="Events and the report as JSON lines on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name the steps after the last frame too.")]
+
+RESUME_HINT = "the same command goes on with the next chunk"
+
+
+def run_job(
+    source: Path,
+    output: Path | None,
+    options: UpscaleOptions,
+    *,
+    yes: bool,
+    no: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Ask where something would be replaced, run the job, and show it.
+
+    Raises:
+        VrinrError: as the job does.
+    """
+    if yes and no:
+        raise OptionError("-y and -n given", hint="choose one of them")
+    from vrinr_cli.jobs import job  # noqa: PLC0415 - torch and PyAV load here, so --help stays quick
+
+    target = output if output is not None else job.default_output(source, options)
+    overwrite = yes or (not no and _agreed(source, target))
+    with progress_for(as_json=as_json, quiet=quiet, verbose=verbose) as progress:
+        report = job.upscale(source, target, options, overwrite=overwrite, listen=progress)
+        progress.finish(report)
+
+
+def _agreed(source: Path, target: Path) -> bool:
+    """Ask whether to replace an existing file, if there is somebody to ask and it is possible at all."""
+    from vrinr_cli.jobs import job  # noqa: PLC0415
+
+    job.check_source(source)
+    job.check_target(source, target, overwrite=True)
+    if not target.exists() or not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
+        return False
+    try:
+        return typer.confirm(f"{printable(str(target))} exists already. Replace it?", err=True)
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()

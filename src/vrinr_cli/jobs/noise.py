@@ -1,0 +1,110 @@
+"""How noisy a job's source is taken to be: as the user says, or measured on frames from all of its length."""
+
+from contextlib import closing
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vrinr_cli.engine.color import ColorConverter, Picture
+from vrinr_cli.engine.noise import CODES, MAX_FRAMES, NoiseLevel, estimate_noise
+from vrinr_cli.errors import InputError
+from vrinr_cli.jobs.options import DenoiseOptions
+from vrinr_cli.video.info import SourceInfo
+from vrinr_cli.video.reader import read_frames
+
+LARGEST_SIDE = 1024
+"""Pixels along each axis of the middle of a frame that is looked at."""
+DIGITS = 4
+"""Decimal places of a measured variance in codes squared: a resumed job must find the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseChoice:
+    """What the network is told, and what is done with what it removes."""
+
+    constant: tuple[float, float, float]
+    """Of the variance of R, G and B, in 8-bit codes squared."""
+    slope: tuple[float, float, float]
+    """Variance per code of intensity."""
+    keep_grain: float = 0.0
+    is_zero_shot: bool = False
+    note: str = ""
+    """The figures in words."""
+
+    def as_tensor(self) -> Tensor:
+        """As networks are told: (1, 3, 2), intensities in [0, 1]."""
+        constant = torch.tensor(self.constant) / CODES**2
+        return torch.stack([constant, torch.tensor(self.slope) / CODES], dim=1)[None]
+
+
+def choose_noise(options: DenoiseOptions, source: SourceInfo, frames: range, *, allow_damaged: bool) -> NoiseChoice:
+    """What the network will be told of the frames' noise.
+
+    Raises:
+        InputError: it cannot be measured, or a frame cannot be read.
+    """
+    keep, nothing = options.keep_grain, (0.0, 0.0, 0.0)
+    if options.zero_shot:
+        note = "zero-shot: the network has seen clean video only and is not told of noise"
+        return NoiseChoice(nothing, nothing, keep, is_zero_shot=True, note=note)
+    factor = options.strength**2
+    if options.sigma is not None:
+        constant = round(options.sigma**2 * factor, DIGITS)
+        told = f"noise: sigma {options.sigma:g}, as given{_strength_words(options)}"
+        return NoiseChoice((constant,) * 3, nothing, keep, note=told)
+    level = measure_noise(source, frames, allow_damaged=allow_damaged)
+    return NoiseChoice(
+        _scaled(level.constant, factor),
+        _scaled(level.slope, factor),
+        keep,
+        note=_words(level) + _strength_words(options),
+    )
+
+
+def measure_noise(source: SourceInfo, frames: range, *, allow_damaged: bool = False) -> NoiseLevel:
+    """The noise of some frames of a source, from at most 24 of them.
+
+    Raises:
+        InputError: nothing can be said of it, or a frame cannot be read.
+    """
+    picture = Picture(source.format, source.color, source.size)
+    converter = ColorConverter(picture, picture, torch.device("cpu"))
+    rows, columns = (_middle(side) for side in source.size)
+    pictures = []
+    for index in _spread(frames):
+        with closing(read_frames(source, index, index + 1, allow_damaged=allow_damaged)) as read:  # type: ignore[type-var]
+            pictures += [converter.network_input(frame.planes, rows, columns) for frame in read]
+    level = estimate_noise(pictures)
+    if level is None:
+        raise InputError(
+            f"{source.path.name}: its noise cannot be measured: too small, or black or white throughout",
+            hint="say how noisy it is: --sigma 20",
+        )
+    return level
+
+
+def _middle(side: int) -> tuple[int, int]:
+    taken = min(side, LARGEST_SIDE)
+    return (side - taken) // 2, (side + taken) // 2
+
+
+def _spread(frames: range) -> list[int]:
+    """At most `MAX_FRAMES` of them, from the first to the last."""
+    if len(frames) <= MAX_FRAMES:
+        return list(frames)
+    return [frames[number * (len(frames) - 1) // (MAX_FRAMES - 1)] for number in range(MAX_FRAMES)]
+
+
+def _scaled(values: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
+    red, green, blue = (round(value * factor, DIGITS) for value in values)
+    return red, green, blue
+
+
+def _words(level: NoiseLevel) -> str:
+    at = ", ".join(f"{max(level.sigma_at(code)):.1f} at {code}" for code in (32, 128, 224))
+    return f"noise: sigma {level.sigma:.1f} measured (largest of R, G, B by intensity: {at})"
+
+
+def _strength_words(options: DenoiseOptions) -> str:
+    return f", told as {options.strength:g} times that" if options.strength != 1 else ""
