@@ -8,23 +8,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import Tensor
 from typer.testing import CliRunner, Result
 
 from benchmark.records import X2
-from jobs.facts import tiny_weights
+from jobs.facts import noise_weights, tiny_weights
 from media import clips, tracks
 from networks import CLIP, seeded_clip
+from vrinr_cli.benchmark import methods
 from vrinr_cli.benchmark.clips import read_clip
 from vrinr_cli.benchmark.fitted import OTHER_FRAMES
-from vrinr_cli.benchmark.quality import Listener, QualityReport, Step, measure
+from vrinr_cli.benchmark.quality import Listener, QualityReport, Step, measure, protocol_words
 from vrinr_cli.benchmark.request import QualityRequest
 from vrinr_cli.benchmark.scores import Condition, Score
 from vrinr_cli.cli.app import app
 from vrinr_cli.cli.benchmark import progress_bar
 from vrinr_cli.cli.show import print_json
+from vrinr_cli.engine.engine import Engine
 from vrinr_cli.errors import InputError, OptionError
 from vrinr_cli.model import checkpoint, clip_checkpoint
 from vrinr_cli.model.header import FittedTo
+from vrinr_cli.model.source import sigma_codes
 from vrinr_cli.training.validate import Case, score_model
 from vrinr_cli.video.probe import digest_of
 
@@ -91,6 +95,38 @@ def test_at_scale_1_the_kernels_show_the_noise_itself(tmp_path: Path) -> None:
         assert score.figures.psnr_rgb == pytest.approx(28.13, abs=0.15)  # 20 log10(255 / 10)
 
 
+def told_levels(monkeypatch: pytest.MonkeyPatch, asked: QualityRequest) -> list[float]:
+    """Sigma that networks were told, in codes, by condition."""
+    told: list[float] = []
+
+    def watched(*given: Any, noise: Tensor | None, **named: Any) -> Any:
+        told.append(0.0 if noise is None else float(sigma_codes(noise)))
+        return Engine(*given, noise=noise, **named)
+
+    monkeypatch.setattr(methods, "Engine", watched)
+    measure(asked)
+    return told
+
+
+def test_networks_are_told_the_true_noise_or_what_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gray").mkdir()
+    y, x = np.indices((96, 96))
+    still = np.repeat((128 + 60 * np.sin(y / 17) * np.cos(x / 23))[..., None], 3, axis=-1).astype(np.uint8)
+    np.save(tmp_path / "gray/one.npy", np.stack([still] * 4))
+    asked = request(
+        tmp_path,
+        sources=(tmp_path / "gray",),
+        scales=(1.0,),
+        levels=(10.0, 30.0),
+        weights=(str(noise_weights(tmp_path)),),
+    )
+    assert told_levels(monkeypatch, asked) == pytest.approx([10, 30], rel=1e-4)
+    assert told_levels(monkeypatch, replace(asked, noise_level="measured")) == pytest.approx([10, 30], rel=0.1)
+    shot = told_levels(monkeypatch, replace(asked, noise="poisson", levels=(10.0,)))
+    assert shot == pytest.approx([(255 / 2) ** 0.5], rel=1e-4)  # one photon a code, at half intensity
+    assert "told the measured level" in protocol_words(replace(asked, noise_level="measured"))
+
+
 def test_pictures_are_kept_on_demand(tmp_path: Path) -> None:
     noisy_clip(tmp_path, frames=3)
     (kept,) = measure(request(tmp_path, scales=(2.0, 8.0), levels=(0.0, 5.0, 50.0)), pictures=True).comparisons
@@ -124,6 +160,7 @@ def test_each_scale_and_level_is_measured_once() -> None:
         ({"levels": (-1.0,)}, "noise levels are -1"),
         ({"degradation": "BX"}, "degradation is 'BX'"),
         ({"noise": "salt"}, "noise is 'salt'"),
+        ({"noise_level": "guessed"}, "noise level is 'guessed'"),
         ({"noise": "h264", "levels": (52.0,)}, "noise levels are 52"),
         ({"degradation": "none", "scales": (2.0,)}, "have no larger reference"),
         ({"scales": (1.0,)}, "nothing to restore"),

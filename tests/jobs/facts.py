@@ -1,6 +1,6 @@
 """Running whole jobs with a tiny network, and what a file turns out to hold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import av
 import torch
 
-from networks import seeded
+from networks import TINY, seeded
 from vrinr_cli.frame import Plane
 from vrinr_cli.jobs.events import JobReport
 from vrinr_cli.jobs.job import upscale
@@ -24,6 +24,15 @@ def tiny_weights(folder: Path) -> Path:
     path = folder / "tiny.safetensors"
     if not path.exists():
         checkpoint.save(path, seeded(dtype=torch.float32, strength=0.02), card={})
+    return path
+
+
+def noise_weights(folder: Path, *, strength: float = 0.02) -> Path:
+    """A network that is told of noise and changes every picture a little; context 3."""
+    path = folder / "told.safetensors"
+    if not path.exists():
+        config = replace(TINY, noise_input=True, fold=2, match_reach=1)
+        checkpoint.save(path, seeded(config, dtype=torch.float32, strength=strength), card={})
     return path
 
 

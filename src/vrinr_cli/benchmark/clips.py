@@ -7,7 +7,9 @@ import numpy as np
 import torch
 
 from vrinr_cli.benchmark.scores import Condition
+from vrinr_cli.engine.noise import as_told, estimate_noise
 from vrinr_cli.errors import InputError
+from vrinr_cli.model.source import white_noise
 from vrinr_cli.training import degrade
 from vrinr_cli.training.compression import by_h264
 from vrinr_cli.training.corpus import Pixels
@@ -78,6 +80,24 @@ def degraded(reference: Pixels, low: tuple[int, int], condition: Condition, *, s
     generator = torch.Generator().manual_seed(seed)
     small = np.concatenate([_degraded_frame(frame, low, condition, generator) for frame in _unit_frames(reference)])
     return by_h264(small, condition.level) if condition.noise == "h264" else small
+
+
+def told_noise(source: Pixels, condition: Condition, *, is_measured: bool) -> torch.Tensor | None:
+    """What networks are told of a degraded clip's noise: (1, 3, 2), see `model.source`; None is none.
+
+    Args:
+        source: (T, h, w, 3) uint8.
+        condition: what was done to it.
+        is_measured: whether it is measured on the clip, as `vrinr denoise` does; what a codec leaves always is.
+    """
+    if not condition.level:
+        return None
+    if condition.noise == "gaussian" and not is_measured:
+        return white_noise(condition.level)
+    if condition.noise == "poisson" and not is_measured:
+        return torch.tensor([0.0, 1 / degrade.poisson_peak(condition.level)]).expand(1, 3, 2).clone()
+    level = estimate_noise(list(source))
+    return as_told(level.constant, level.slope) if level is not None else None
 
 
 def _unit_frames(reference: Pixels) -> Iterator[torch.Tensor]:

@@ -31,6 +31,10 @@ NO_WEIGHTS = "none"
 """In place of weights: the kernels alone."""
 
 
+Restore = Callable[[Geometry, Sequence[Frame], Tensor | None], Iterator[Frame]]
+"""All frames of a clip, in their order; where the method can be told of noise, it is told of this, (1, 3, 2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """One way from LR to HR frames."""
@@ -38,8 +42,7 @@ class Method:
     name: str
     protocol: str
     is_baseline: bool
-    restore: Callable[[Geometry, Sequence[Frame]], Iterator[Frame]]
-    """All frames of a clip, in their order."""
+    restore: Restore
     header: CheckpointHeader | None = None
     """Of the weights; None for a kernel."""
 
@@ -92,10 +95,10 @@ def as_tensor(frame: Frame) -> Tensor:
     return torch.from_numpy(np.stack(frame.planes))
 
 
-def _by_kernel(kernel: Kernel, compute: Compute) -> Callable[[Geometry, Sequence[Frame]], Iterator[Frame]]:
+def _by_kernel(kernel: Kernel, compute: Compute) -> Restore:
     """What the engine does without a network; it has no name for every kernel."""
 
-    def restore(geometry: Geometry, frames: Sequence[Frame]) -> Iterator[Frame]:
+    def restore(geometry: Geometry, frames: Sequence[Frame], _: Tensor | None) -> Iterator[Frame]:
         converter = ColorConverter(
             Picture(geometry.source_format, geometry.source_color, geometry.source_size),
             Picture(geometry.target_format, geometry.target_color, geometry.target_size),
@@ -113,11 +116,11 @@ def _by_kernel(kernel: Kernel, compute: Compute) -> Callable[[Geometry, Sequence
     return restore
 
 
-def _by_network(path: Path, compute: Compute) -> Callable[[Geometry, Sequence[Frame]], Iterator[Frame]]:
+def _by_network(path: Path, compute: Compute) -> Restore:
     model = weight_files.load(path)
 
-    def restore(geometry: Geometry, frames: Sequence[Frame]) -> Iterator[Frame]:
-        engine = Engine(model, geometry, compute)
+    def restore(geometry: Geometry, frames: Sequence[Frame], noise: Tensor | None) -> Iterator[Frame]:
+        engine = Engine(model, geometry, compute, noise=noise)
         return engine.restore(frames, range(len(frames)))
 
     return restore

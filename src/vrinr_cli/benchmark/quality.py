@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vrinr_cli import extra
-from vrinr_cli.benchmark.clips import degraded, find_clips, read_clip
+from vrinr_cli.benchmark.clips import degraded, find_clips, read_clip, told_noise
 from vrinr_cli.benchmark.environment import Environment, environment_of
 from vrinr_cli.benchmark.fitted import clip_digest, mismatch, other_clip
 from vrinr_cli.benchmark.methods import Method, as_tensor, kernel_methods, network_methods, rgb_frames, rgb_geometry
@@ -68,6 +69,8 @@ class _Case:
     source: Pixels
     """(T, h, w, 3)."""
     condition: Condition
+    noise: Tensor | None = None
+    """What networks are told of the source's noise, (1, 3, 2); None where there is none."""
     window: Window | None = None
     """What is kept of the middle frame; None keeps nothing."""
     kept: dict[str, Pixels] = field(default_factory=dict)
@@ -84,6 +87,8 @@ def protocol_words(request: QualityRequest) -> str:
     levels = ", ".join(f"{level:g}" for level in request.levels if level)
     added = f"{request.noise} noise {levels} added to the input, seed {request.seed}"
     compressed = f"the input compressed by x264 with crf {levels}, 4:2:0"
+    told = "measured" if request.noise_level == "measured" or request.noise == "h264" else "true"
+    added = f"{added}, networks that take one told the {told} level"
     noise = f"; {compressed if request.noise == 'h264' else added}" if levels else ""
     also = "; bicubic-0.5 is MATLAB's" if request.matlab else ""
     return (
@@ -175,14 +180,16 @@ def _make_case(clip: str, digest: str, pixels: Pixels, condition: Condition, req
             hint="leave the scale or the clip out",
         )
     reference = pixels[:, : high[0], : high[1]]
-    return _Case(clip, digest, reference, degraded(reference, low, condition, seed=request.seed), condition)
+    source = degraded(reference, low, condition, seed=request.seed)
+    noise = told_noise(source, condition, is_measured=request.noise_level == "measured")
+    return _Case(clip, digest, reference, source, condition, noise)
 
 
 def _score(case: _Case, method: Method, border: int) -> Score:
     geometry = rgb_geometry(_size(case.source), _size(case.reference))
     meter = Meter(border)
     middle = len(case.reference) // 2
-    for frame in method.restore(geometry, rgb_frames(case.source)):
+    for frame in method.restore(geometry, rgb_frames(case.source), case.noise):
         target = torch.from_numpy(np.ascontiguousarray(case.reference[frame.index].transpose(2, 0, 1)))
         meter.add(as_tensor(frame), target)
         if case.window is not None and frame.index == middle:

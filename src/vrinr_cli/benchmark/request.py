@@ -10,6 +10,7 @@ from vrinr_cli.training.compression import LARGEST_CRF
 
 Degradation = Literal["BI", "BD", "none"]
 Noise = Literal["gaussian", "poisson", "h264"]
+NoiseLevel = Literal["true", "measured"]
 LARGEST_LEVEL = 255.0
 
 
@@ -28,6 +29,8 @@ class QualityRequest:
     """What the levels count."""
     levels: tuple[float, ...] = (0.0,)
     """Of noise that is added to the LR frames, or of their compression; 0 is none."""
+    noise_level: NoiseLevel = "true"
+    """What networks that take a noise level are told."""
     frames: int | None = None
     """At most so many frames of each clip, from its beginning."""
     crop: tuple[int, int] | None = None
@@ -54,6 +57,8 @@ class QualityRequest:
             raise OptionError(f"degradation is {self.degradation!r}", hint="choose BI, BD or none")
         if self.noise not in ("gaussian", "poisson", "h264"):
             raise OptionError(f"noise is {self.noise!r}", hint="choose gaussian, poisson or h264")
+        if self.noise_level not in ("true", "measured"):
+            raise OptionError(f"noise level is {self.noise_level!r}", hint="choose true or measured")
         if self.noise == "h264" and max(self.levels) > LARGEST_CRF:
             raise OptionError(f"noise levels are {_words(self.levels)}", hint="h264 takes a crf of 0 to 51")
         if self.degradation == "none" and any(scale != 1 for scale in self.scales):

@@ -19,13 +19,21 @@ from vrinr_cli.jobs.size import parse_size
 
 if TYPE_CHECKING:
     from vrinr_cli.benchmark.quality import Listener, Step
-    from vrinr_cli.benchmark.request import Degradation, Noise, QualityRequest
+    from vrinr_cli.benchmark.request import Degradation, Noise, NoiseLevel, QualityRequest
     from vrinr_cli.benchmark.scores import Score
 
 PAPER = "The paper's network"
-QUALITY = {"scales", "degradation", "noise", "noise_kind", "weights", "strict", "border", "matlab_bicubic"} | {
-    "precision"
-}
+QUALITY = {
+    "scales",
+    "degradation",
+    "noise",
+    "noise_kind",
+    "noise_level",
+    "weights",
+    "strict",
+    "border",
+    "matlab_bicubic",
+} | {"precision"}
 """Options that only the measurement of weights has."""
 SUITE = {"preset", "full", "epochs", "ablations", "no_controls", "results"}
 NOT_WITH_SUITE = QUALITY | {"device"}
@@ -60,6 +68,13 @@ def benchmark(
             rich_help_panel=DEGRADED,
         ),
     ] = "gaussian",
+    noise_level: Annotated[
+        str,
+        typer.Option(
+            help="What weights that take a noise level are told: true, or measured as `denoise` does.",
+            rich_help_panel=DEGRADED,
+        ),
+    ] = "true",
     seed: Annotated[int, typer.Option(help="Decides the noise; in the suite the fit.", rich_help_panel=DEGRADED)] = 0,
     weights: Annotated[
         list[str] | None,
@@ -177,6 +192,7 @@ def benchmark(
             weights=tuple(weights or ["general"]),
             degradation=cast("Degradation", degradation),
             noise=cast("Noise", noise_kind),
+            noise_level=cast("NoiseLevel", noise_level),
             levels=parse.numbers(noise, "noise levels", example="0,10,30"),
             frames=frames,
             crop=None if crop is None else parse_size(crop),

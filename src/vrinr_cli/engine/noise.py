@@ -143,3 +143,8 @@ def _in_codes(samples: Tensor) -> Tensor:
     """uint8, or floating point in [0, 1], as float32 in [0, 255] on the CPU."""
     unit = samples.to(torch.float32) / (1 if samples.dtype == torch.uint8 else 1 / CODES)
     return unit.clamp(0, CODES).cpu()
+
+
+def as_told(constant: Rgb, slope: Rgb) -> Tensor:
+    """As networks are told of noise, with intensities in [0, 1]: figures in codes -> (1, 3, 2), see `model.source`."""
+    return torch.stack([torch.tensor(constant) / CODES**2, torch.tensor(slope) / CODES], dim=1)[None]

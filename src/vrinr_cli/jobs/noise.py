@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vrinr_cli.engine.color import ColorConverter, Picture
-from vrinr_cli.engine.noise import CODES, MAX_FRAMES, NoiseLevel, estimate_noise
+from vrinr_cli.engine.noise import MAX_FRAMES, NoiseLevel, Rgb, as_told, estimate_noise
 from vrinr_cli.errors import InputError
 from vrinr_cli.jobs.options import DenoiseOptions
 from vrinr_cli.video.info import SourceInfo
@@ -23,9 +23,9 @@ DIGITS = 4
 class NoiseChoice:
     """What the network is told, and what is done with what it removes."""
 
-    constant: tuple[float, float, float]
+    constant: Rgb
     """Of the variance of R, G and B, in 8-bit codes squared."""
-    slope: tuple[float, float, float]
+    slope: Rgb
     """Variance per code of intensity."""
     keep_grain: float = 0.0
     is_zero_shot: bool = False
@@ -33,9 +33,8 @@ class NoiseChoice:
     """The figures in words."""
 
     def as_tensor(self) -> Tensor:
-        """As networks are told: (1, 3, 2), intensities in [0, 1]."""
-        constant = torch.tensor(self.constant) / CODES**2
-        return torch.stack([constant, torch.tensor(self.slope) / CODES], dim=1)[None]
+        """As networks are told, (1, 3, 2)."""
+        return as_told(self.constant, self.slope)
 
 
 def choose_noise(options: DenoiseOptions, source: SourceInfo, frames: range, *, allow_damaged: bool) -> NoiseChoice:
@@ -96,7 +95,7 @@ def _spread(frames: range) -> list[int]:
     return [frames[number * (len(frames) - 1) // (MAX_FRAMES - 1)] for number in range(MAX_FRAMES)]
 
 
-def _scaled(values: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
+def _scaled(values: Rgb, factor: float) -> Rgb:
     red, green, blue = (round(value * factor, DIGITS) for value in values)
     return red, green, blue
 
