@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,14 +20,15 @@ Frames = list[NDArray[np.uint8]]
 SIZE = (96, 160)
 
 
-def textured(count: int = 6, size: tuple[int, int] = SIZE) -> NDArray[np.float64]:
+def textured(count: int = 4, size: tuple[int, int] = SIZE) -> NDArray[np.float64]:
     """(T, H, W, 3) in codes: a ramp, a grating of 4 pixels that moves on its left half, and white blocks."""
     time, row, column = np.meshgrid(*(np.arange(n) for n in (count, *size)), indexing="ij")
     ramp = 40 + 180 * column / size[1]
     grating = 30 * np.sin(2 * np.pi * (column + row / 3 + time) / 4) * (column < size[1] // 2)
     marks = 60 * ((row // 16 + column // 16) % 5 == 0)
     gray = (ramp + grating + marks)[..., None]
-    return np.clip(gray * np.array([1.0, 0.8, 0.6]), 0, 255)
+    picture: NDArray[np.float64] = np.clip(gray * np.array([1.0, 0.8, 0.6]), 0, 255)
+    return picture
 
 
 def flat(code: float, count: int = 4) -> NDArray[np.float64]:
@@ -116,7 +118,7 @@ def test_a_clip_of_nothing_but_texture_is_the_upper_bound_of_its_noise() -> None
 def test_floating_point_is_read_as_codes() -> None:
     frames = noisy(textured(), 12)
     tensors = [torch.from_numpy(frame).permute(2, 0, 1).to(torch.float64) / 255 for frame in frames]
-    assert noise_of(tensors).sigma == pytest.approx(noise_of(frames).sigma, rel=1e-3)
+    assert noise_of(tensors) == noise_of(frames)
 
 
 def test_more_than_8_bits_show_noise_below_a_code() -> None:
@@ -139,7 +141,7 @@ def test_long_clips_are_read_from_end_to_end() -> None:
             super().__init__(frames)
             self.read: list[int] = []
 
-        def __getitem__(self, index):  # type: ignore[no-untyped-def, override]
+        def __getitem__(self, index):  # type: ignore[no-untyped-def]
             self.read.append(index)
             return super().__getitem__(index)
 
@@ -190,18 +192,17 @@ def test_frames_of_two_sizes_are_refused() -> None:
 
 
 def test_energy_of_white_noise_is_its_variance_in_every_coefficient() -> None:
-    samples = 128 + 10 * torch.randn(20_000, 8, 8, generator=torch.Generator().manual_seed(0))
+    samples = 128 + 10 * torch.randn(8000, 8, 8, generator=torch.Generator().manual_seed(0))
     blocks = measured(samples)
-    torch.testing.assert_close(blocks.energy[:, 1:].mean(dim=0), torch.full((63,), 100.0), rtol=0.05, atol=0)
+    torch.testing.assert_close(blocks.energy[:, 1:].mean(dim=0), torch.full((63,), 100.0), rtol=0.08, atol=0)
     torch.testing.assert_close(blocks.energy[:, 0], 64 * blocks.mean**2, rtol=1e-4, atol=0)
 
 
 def test_choosing_flat_blocks_does_not_pull_the_variance_down() -> None:
-    samples = 128 + 10 * torch.randn(20_000, 8, 8, generator=torch.Generator().manual_seed(0))
-    for level in flat_levels(measured(samples)):
-        if level.sampling < 0.02:
-            assert level.variance == pytest.approx(100, rel=4 * level.sampling)
-            assert level.texture == pytest.approx(100, rel=0.03)
+    samples = 128 + 10 * torch.randn(8000, 8, 8, generator=torch.Generator().manual_seed(0))
+    largest = min(flat_levels(measured(samples)), key=lambda level: level.sampling)
+    assert largest.variance == pytest.approx(100, rel=0.03)
+    assert largest.texture == pytest.approx(100, rel=0.1)
 
 
 def test_levels_hold_every_block_once() -> None:
@@ -209,7 +210,7 @@ def test_levels_hold_every_block_once() -> None:
     members = noise_blocks._members(mean)
     assert sorted(torch.cat(members).tolist()) == list(range(3000))
     assert all(len(level) >= noise_blocks.MIN_IN_LEVEL for level in members)
-    assert all(mean[low].max() <= mean[high].min() for low, high in zip(members, members[1:], strict=False))
+    assert all(mean[low].max() <= mean[high].min() for low, high in pairwise(members))
 
 
 def test_blocks_are_cut_where_they_stand() -> None:
@@ -224,7 +225,7 @@ def test_blocks_are_cut_where_they_stand() -> None:
 
 @pytest.mark.parametrize(("mean", "sigma"), [(0.0, 30.0), (10.0, 20.0), (128.0, 60.0), (250.0, 5.0), (255.0, 50.0)])
 def test_clipped_moments_equal_those_of_clipped_numbers(mean: float, sigma: float) -> None:
-    drawn = np.clip(np.random.default_rng(0).normal(mean, sigma, 400_000), 0, 255)
+    drawn = np.clip(np.random.default_rng(0).normal(mean, sigma, 100_000), 0, 255)
     first, variance = clipped_moments(np.array([mean]), np.array([sigma]))
     assert first[0] == pytest.approx(drawn.mean(), abs=0.01 * sigma)
     assert variance[0] == pytest.approx(drawn.var(), rel=0.02)

@@ -3,9 +3,11 @@
 Blocks are 8x8 under an orthonormal DCT, in which white noise has the same variance in every coefficient and no two
 coefficients know of each other. So blocks may be chosen by some coefficients and measured in others without the choice
 pulling the measure down. Half of the highest frequencies are measured where all other coefficients are smallest, then
-the other half in the same way. Where noise is all there is, nearly all blocks are taken: to take the quietest alone
-would favour, near black and white, those of which clipping left least. Choosing blocks by texture and reading noise from high frequencies is Ponomarenko et
+the other half in the same way. Choosing blocks by texture and reading noise from high frequencies is Ponomarenko et
 al., "An automatic approach to lossy compression of AVIRIS images" (IGARSS 2007).
+
+Clipped noise is not normal, and its coefficients do know of each other: the quietest blocks would be those that
+clipping hit hardest. So where noise is all there is, nearly all blocks are taken.
 """
 
 from dataclasses import dataclass
@@ -57,7 +59,8 @@ class FlatLevel:
     variance: float
     """Of their noise as it was found, after clipping; codes squared."""
     sampling: float
-    """Standard error of the variance over the variance, from the number of coefficients alone."""
+    """Standard error of the variance over the variance, from the least number of coefficients that were measured. More
+    may have been, but blocks overlap."""
     texture: float
     """Energy a coefficient in those that chose the blocks, over what noise alone would have left there, in codes
     squared: well above `variance` where even the flattest blocks are textured."""
