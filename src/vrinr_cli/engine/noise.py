@@ -94,19 +94,16 @@ def estimate_noise(frames: Sequence[NDArray[np.uint8] | Tensor]) -> NoiseLevel |
     known = [line for line in lines if line is not None]
     if not known:
         return None
-    (constant, slope), means = zip(*_completed(lines, known), strict=True), samples.mean(dim=(1, 2, 3)).tolist()
-    return NoiseLevel(constant=constant, slope=slope, mean=(means[0], means[1], means[2]))
+    common = (fmean(a for a, _ in known), fmean(b for _, b in known))
+    constant, slope = zip(*(line or common for line in lines), strict=True)
+    red, green, blue = samples.mean(dim=(1, 2, 3)).tolist()
+    return NoiseLevel(constant=constant, slope=slope, mean=(red, green, blue))
 
 
 def _line(samples: Tensor) -> tuple[float, float] | None:
     """(a, b) of one channel's blocks, (N, 8, 8) in codes; None where too few are not clipped."""
     blocks = measured(samples)
     return fit_line(flat_levels(blocks)) if len(blocks.mean) >= MIN_BLOCKS else None
-
-
-def _completed(lines: list[tuple[float, float] | None], known: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    common = (fmean(a for a, _ in known), fmean(b for _, b in known))
-    return [common if line is None else line for line in lines]
 
 
 def _spread(count: int) -> list[int]:
@@ -141,8 +138,8 @@ def _check_sizes(pictures: list[Tensor]) -> None:
 
 def _in_codes(samples: Tensor) -> Tensor:
     """uint8, or floating point in [0, 1], as float32 in [0, 255] on the CPU."""
-    unit = samples.to(torch.float32) / (1 if samples.dtype == torch.uint8 else 1 / CODES)
-    return unit.clamp(0, CODES).cpu()
+    codes = samples.to(torch.float32) * (1 if samples.dtype == torch.uint8 else CODES)  # 1.0 is 255 to the bit
+    return codes.clamp(0, CODES).cpu()
 
 
 def as_told(constant: Rgb, slope: Rgb) -> Tensor:

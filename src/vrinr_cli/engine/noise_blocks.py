@@ -5,6 +5,9 @@ coefficients know of each other. So blocks may be chosen by some coefficients an
 pulling the measure down. Half of the highest frequencies are measured where all other coefficients are smallest, then
 the other half in the same way. Choosing blocks by texture and reading noise from high frequencies is Ponomarenko et
 al., "An automatic approach to lossy compression of AVIRIS images" (IGARSS 2007).
+
+Clipped noise is not normal, and its coefficients do know of each other: the quietest blocks would be those that
+clipping hit hardest. So where noise is all there is, nearly all blocks are taken.
 """
 
 from dataclasses import dataclass
@@ -20,9 +23,13 @@ STRIDE_PX = 4
 HIGH_ORDER = 7
 """Coefficients are high from u + v = 7 on: 36 of 64."""
 FLAT_SHARE = 0.05
-"""Share of the blocks of an intensity that is taken for flat."""
+"""Share of the blocks of an intensity that is taken for flat, the flattest."""
 MIN_FLAT = 20
 """At least so many blocks are taken, of as many as there are."""
+NOISE_ALONE = 1.25
+"""Blocks with up to so many times the noise's energy are flat too: nine in ten of those that are."""
+TURNS = 3
+"""Of measuring the noise and choosing the flat blocks by it."""
 LEVELS = 16
 """Intensities are told apart in steps of 256 / 16 codes."""
 MIN_IN_LEVEL = 64
@@ -52,7 +59,8 @@ class FlatLevel:
     variance: float
     """Of their noise as it was found, after clipping; codes squared."""
     sampling: float
-    """Standard error of the variance over the variance, from the number of coefficients alone."""
+    """Standard error of the variance over the variance, from the least number of coefficients that were measured. More
+    may have been, but blocks overlap."""
     texture: float
     """Energy a coefficient in those that chose the blocks, over what noise alone would have left there, in codes
     squared: well above `variance` where even the flattest blocks are textured."""
@@ -123,12 +131,16 @@ def _flat_level(blocks: Blocks, members: Tensor) -> FlatLevel:
 
 
 def _flattest(blocks: Blocks, members: Tensor, take: int, half: list[int]) -> tuple[float, float, float]:
-    """Mean, variance in `half` and relative energy in all others, of the blocks with the least in all others."""
+    """Mean, variance in `half` and `FlatLevel.texture` of the blocks that have least in all others; `take` or more."""
     energy = blocks.energy[members]
     others = [index for index in range(1, BLOCK_PX**2) if index not in half]
     chosen_by = energy[:, others].mean(dim=1)
-    flat = chosen_by.argsort(stable=True)[:take]
-    variance = float(energy[flat][:, half].mean(dim=1).median()) / _median_of_mean_square(len(half))
+    order = chosen_by.argsort(stable=True)
+    variance, flat = 0.0, order
+    for _ in range(TURNS):
+        take = max(take, int((chosen_by <= NOISE_ALONE * variance).sum()))
+        flat = order[:take]
+        variance = float(energy[flat][:, half].mean(dim=1).median()) / _median_of_mean_square(len(half))
     texture = float(chosen_by[flat].mean()) / _least_mean_square(len(others), take / len(members))
     return float(blocks.mean[members[flat]].mean()), variance, texture
 
