@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vrinr_cli.benchmark.scores import NO_PROTOCOL
+from vrinr_cli.benchmark.scores import NO_PROTOCOL, Condition
 from vrinr_cli.engine.color import ColorConverter, Picture
 from vrinr_cli.engine.device import Compute
 from vrinr_cli.engine.engine import Engine, Geometry
@@ -31,6 +31,19 @@ NO_WEIGHTS = "none"
 """In place of weights: the kernels alone."""
 
 
+Restore = Callable[[Geometry, Sequence[Frame]], Iterator[Frame]]
+"""From all frames of a clip to as many, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One setting of a method that has several."""
+
+    words: str
+    """Which, as in "0.4 sigma"; empty for a method without settings."""
+    restore: Restore
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """One way from LR to HR frames."""
@@ -38,20 +51,38 @@ class Method:
     name: str
     protocol: str
     is_baseline: bool
-    restore: Callable[[Geometry, Sequence[Frame]], Iterator[Frame]]
-    """All frames of a clip, in their order."""
+    choices: Callable[[Condition], tuple[Choice, ...]]
+    """One or more settings; of several the one counts that is nearest to the reference."""
     header: CheckpointHeader | None = None
-    """Of the weights; None for a kernel."""
+    """Of the weights; None for kernels and filters."""
+
+    @staticmethod
+    def of_one(
+        name: str, protocol: str, is_baseline: bool, restore: Restore, header: CheckpointHeader | None = None
+    ) -> "Method":
+        """A method without settings."""
+        return Method(name, protocol, is_baseline, lambda _: (Choice("", restore),), header)
+
+    @property
+    def restore(self) -> Restore:
+        """What a method without settings does; ValueError for others."""
+        (only,) = self.choices(Condition(1.0, "none", "none", 0.0))
+        return only.restore
 
 
 def kernel_methods(compute: Compute, *, matlab: bool) -> list[Method]:
     """The plain kernels: bicubic (a = -0.75), Lanczos, and on demand MATLAB's bicubic."""
     chosen = KERNELS | ({MATLAB: MATLAB_BICUBIC} if matlab else {})
-    return [Method(name, NO_PROTOCOL, True, _by_kernel(kernel, compute)) for name, kernel in chosen.items()]
+    return [Method.of_one(name, NO_PROTOCOL, True, _by_kernel(kernel, compute)) for name, kernel in chosen.items()]
 
 
-def network_methods(names: Sequence[str], compute: Compute) -> list[Method]:
+def network_methods(names: Sequence[str], compute: Compute, *, taken: Sequence[str] = ()) -> list[Method]:
     """The networks of bundled weights or files, each loaded once; none for the name "none".
+
+    Args:
+        names: of weights, or paths.
+        compute: device and precision.
+        taken: names of other methods beside the kernels.
 
     Raises:
         OptionError: no weights have the name, or two would have the same name in tables.
@@ -59,10 +90,10 @@ def network_methods(names: Sequence[str], compute: Compute) -> list[Method]:
     """
     methods: dict[str, Method] = {}
     for path in (weight_files.find(name) for name in names if name != NO_WEIGHTS):
-        if path.stem in methods or path.stem in (*KERNELS, MATLAB):
+        if path.stem in methods or path.stem in (*KERNELS, MATLAB, *taken):
             raise OptionError(f"two methods would be called {path.stem}", hint="give each weights file its own name")
         header = read_header(path)
-        methods[path.stem] = Method(path.stem, header.protocol, False, _by_network(path, compute), header)
+        methods[path.stem] = Method.of_one(path.stem, header.protocol, False, _by_network(path, compute), header)
     return list(methods.values())
 
 
@@ -92,7 +123,7 @@ def as_tensor(frame: Frame) -> Tensor:
     return torch.from_numpy(np.stack(frame.planes))
 
 
-def _by_kernel(kernel: Kernel, compute: Compute) -> Callable[[Geometry, Sequence[Frame]], Iterator[Frame]]:
+def _by_kernel(kernel: Kernel, compute: Compute) -> Restore:
     """What the engine does without a network; it has no name for every kernel."""
 
     def restore(geometry: Geometry, frames: Sequence[Frame]) -> Iterator[Frame]:
@@ -113,7 +144,7 @@ def _by_kernel(kernel: Kernel, compute: Compute) -> Callable[[Geometry, Sequence
     return restore
 
 
-def _by_network(path: Path, compute: Compute) -> Callable[[Geometry, Sequence[Frame]], Iterator[Frame]]:
+def _by_network(path: Path, compute: Compute) -> Restore:
     model = weight_files.load(path)
 
     def restore(geometry: Geometry, frames: Sequence[Frame]) -> Iterator[Frame]:
