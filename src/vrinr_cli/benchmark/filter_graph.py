@@ -54,17 +54,22 @@ def filtered(frames: Sequence[Frame], layout: Layout, name: str, options: str) -
         )
     seen = 0
     try:
-        for seen, (frame, planes) in enumerate(zip(frames, _run(frames, layout, name, options), strict=True), start=1):
+        for frame, (pts, planes) in zip(frames, _run(frames, layout, name, options), strict=True):
+            if pts != frame.pts:
+                raise ValueError(f"frame at {frame.pts} came out at {pts}")
+            seen += 1
             yield replace(frame, planes=planes)
-    except (av.error.FFmpegError, ValueError) as error:  # ValueError: zip, of another number of frames
+    except (av.error.FFmpegError, ValueError) as error:  # ValueError: another number or order of frames
         raise EngineError(
             f"filter {name} with {options} stopped after {seen} of {len(frames)} frames ({error})",
             hint="leave the filter out",
         ) from error
 
 
-def _run(frames: Sequence[Frame], layout: Layout, name: str, options: str) -> Iterator[tuple[Plane, ...]]:
-    """Planes of every frame that comes out, in the frames' own format."""
+def _run(
+    frames: Sequence[Frame], layout: Layout, name: str, options: str
+) -> Iterator[tuple[int | None, tuple[Plane, ...]]]:
+    """Times and planes of every frame that comes out, in the frames' own format."""
     first = frames[0]
     ours = Picture(first.format, first.color, first.size)
     theirs = Picture(layout.format, layout.color, first.size)
@@ -91,7 +96,7 @@ def _graph(first: Frame, format_: PlaneFormat, name: str, options: str) -> Graph
     return graph
 
 
-def _pulled(graph: Graph, layout: Layout, back: ColorConverter) -> Iterator[tuple[Plane, ...]]:
+def _pulled(graph: Graph, layout: Layout, back: ColorConverter) -> Iterator[tuple[int | None, tuple[Plane, ...]]]:
     """What is ready now."""
     while True:
         try:
@@ -99,7 +104,7 @@ def _pulled(graph: Graph, layout: Layout, back: ColorConverter) -> Iterator[tupl
         except (BlockingIOError, EOFError):
             return
         planes = (_multiplied(p, layout.divisor, layout.format.depth) for p in planes_of(found, layout.format))
-        yield back.compose(back.base(tuple(planes)), None)
+        yield found.pts, back.compose(back.base(tuple(planes)), None)
 
 
 def _divided(plane: Plane, divisor: int) -> Plane:

@@ -12,7 +12,15 @@ from vrinr_cli.benchmark.clips import degraded, find_clips, read_clip
 from vrinr_cli.benchmark.environment import Environment, environment_of
 from vrinr_cli.benchmark.filters import filter_methods
 from vrinr_cli.benchmark.fitted import clip_digest, mismatch, other_clip
-from vrinr_cli.benchmark.methods import Choice, Method, as_tensor, kernel_methods, network_methods, rgb_frames, rgb_geometry
+from vrinr_cli.benchmark.methods import (
+    Choice,
+    Method,
+    as_tensor,
+    kernel_methods,
+    network_methods,
+    rgb_frames,
+    rgb_geometry,
+)
 from vrinr_cli.benchmark.metrics import Figures, Meter
 from vrinr_cli.benchmark.pictures import Comparison, Window, best_window, compare, shown_condition
 from vrinr_cli.benchmark.request import QualityRequest
@@ -104,8 +112,8 @@ def measure(request: QualityRequest, *, listen: Listener | None = None, pictures
         pictures: whether one frame of each clip is kept for looking at.
 
     Raises:
-        OptionError: no weights of that name, a filter that is not here, weights that a strict request refuses, or a package of the extra is
-            missing.
+        OptionError: no weights of that name, a filter that is not here, weights that a strict request refuses, or
+            a package of the extra is missing.
         DeviceError: the device is not to be had.
         InputError: no clip, or one that cannot be read or is too small.
         WeightsError: the weights are damaged.

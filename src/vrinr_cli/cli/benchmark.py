@@ -23,9 +23,17 @@ if TYPE_CHECKING:
     from vrinr_cli.benchmark.scores import Score
 
 PAPER = "The paper's network"
-QUALITY = {"scales", "degradation", "noise", "noise_kind", "weights", "strict", "border", "matlab_bicubic", "filters"} | {
-    "precision"
-}
+QUALITY = {
+    "scales",
+    "degradation",
+    "noise",
+    "noise_kind",
+    "weights",
+    "strict",
+    "border",
+    "matlab_bicubic",
+    "filters",
+} | {"precision"}
 """Options that only the measurement of weights has."""
 SUITE = {"preset", "full", "epochs", "ablations", "no_controls", "results"}
 NOT_WITH_SUITE = QUALITY | {"device"}
