@@ -25,7 +25,7 @@ class Layout:
     format: PlaneFormat
     color: ColorSpec
     divisor: int = 1
-    """What codes are divided by before the filter and multiplied by after it: noise that is too strong for the range of
+    """What codes are divided by before the filter and multiplied by after it (1 at 8 bits): noise that is too strong for the range of
     an option becomes weaker by it. 16 bits leave room for this."""
 
 
@@ -55,8 +55,7 @@ def filtered(frames: Sequence[Frame], layout: Layout, name: str, options: str) -
     seen = 0
     try:
         for frame, (pts, planes) in zip(frames, _run(frames, layout, name, options), strict=True):
-            if pts != frame.pts:
-                raise ValueError(f"frame at {frame.pts} came out at {pts}")
+            _check_time(frame, pts)
             seen += 1
             yield replace(frame, planes=planes)
     except (av.error.FFmpegError, ValueError) as error:  # ValueError: another number or order of frames
@@ -64,6 +63,11 @@ def filtered(frames: Sequence[Frame], layout: Layout, name: str, options: str) -
             f"filter {name} with {options} stopped after {seen} of {len(frames)} frames ({error})",
             hint="leave the filter out",
         ) from error
+
+
+def _check_time(frame: Frame, pts: int | None) -> None:
+    if pts != frame.pts:
+        raise ValueError(f"the frame at {frame.pts} came out at {pts}")
 
 
 def _run(
@@ -109,8 +113,13 @@ def _pulled(graph: Graph, layout: Layout, back: ColorConverter) -> Iterator[tupl
 
 def _divided(plane: Plane, divisor: int) -> Plane:
     """Rounded to nearest, half up; the same plane for 1."""
-    return plane if divisor == 1 else ((plane.astype(np.int64) + divisor // 2) // divisor).astype(plane.dtype)
+    if divisor == 1:
+        return plane
+    return ((plane.astype(np.int64) + divisor // 2) // divisor).astype(np.uint16)
 
 
 def _multiplied(plane: Plane, divisor: int, depth: int) -> Plane:
-    return plane if divisor == 1 else (plane.astype(np.int64) * divisor).clip(0, (1 << depth) - 1).astype(plane.dtype)
+    """Cut to what `depth` bits hold; the same plane for 1."""
+    if divisor == 1:
+        return plane
+    return (plane.astype(np.int64) * divisor).clip(0, (1 << depth) - 1).astype(np.uint16)
