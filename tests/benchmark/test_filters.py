@@ -71,8 +71,8 @@ def test_a_filter_gives_every_frame_in_order_with_less_noise_up_to_the_edges(nam
     ]
     best = max((np.stack(output) for output in outputs), key=lambda output: psnr(output, clean))
     assert best.shape == clean.shape
-    if (name, frames) == ("atadenoise", 1):
-        return  # nothing to average over
+    if name == "atadenoise" and frames < 5:
+        return  # fewer frames than its window: it averages little, and off the middle (docs/benchmark.md)
     assert psnr(best, clean) > psnr(noisy, clean) + 1
     for edge in (np.s_[:, :3], np.s_[:, -3:], np.s_[:, :, :3], np.s_[:, :, -3:]):
         assert psnr(best[edge], clean[edge]) > psnr(noisy[edge], clean[edge]) + 0.3
@@ -80,6 +80,16 @@ def test_a_filter_gives_every_frame_in_order_with_less_noise_up_to_the_edges(nam
     for channel in range(3):  # each stays nearest to itself
         errors = [np.abs(best[..., channel] - clean[..., other].astype(float)).mean() for other in range(3)]
         assert int(np.argmin(errors)) == channel
+
+
+@pytest.mark.parametrize(
+    "options", ["0a=0.0001:0b=0.0001:1a=0.0001:1b=0.0001:2a=0.0001:2b=0.0001:s=5", "sigma=0:prev=1:next=1"]
+)
+@pytest.mark.parametrize("frames", [1, 2, 3, 9])
+def test_temporal_filters_that_do_nothing_give_each_frame_in_its_place(options: str, frames: int) -> None:
+    pixels = np.stack([np.full((32, 32, 3), 20 * (number + 1), np.uint8) for number in range(frames)])
+    name = "fftdnoiz" if options.startswith("sigma") else "atadenoise"
+    np.testing.assert_array_equal(through(pixels, DEEP_YCBCR, name, options), pixels)
 
 
 def test_the_best_strength_counts_and_is_named(tmp_path: Path) -> None:

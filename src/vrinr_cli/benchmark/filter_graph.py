@@ -25,7 +25,7 @@ class Layout:
     format: PlaneFormat
     color: ColorSpec
     divisor: int = 1
-    """What codes are divided by before the filter and multiplied by after it (1 at 8 bits): noise that is too strong for the range of
+    """What codes are divided by before the filter and multiplied by after it: noise that is too strong for the range of
     an option becomes weaker by it. 16 bits leave room for this."""
 
 
