@@ -11,7 +11,8 @@ FONT_POINTS = 12
 """Two charts stand side by side on a page, each about as wide as drawn."""
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Of Okabe and Ito (2008): told apart by color-blind readers too. Weights come first."""
-BASELINE_COLORS = ("#555555", "#888888", "#b0b0b0")
+BASELINE_COLORS = ("#404040", "#707070", "#989898", "#b8b8b8")
+"""Four, so that with six markers no two of eight baselines look alike."""
 MARKERS = ("o", "s", "^", "D", "v", "P")
 PRINTED_COLOR = "#000000"
 LONG_NAME = 24

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vrinr_cli.benchmark.scores import NO_PROTOCOL
+from vrinr_cli.benchmark.scores import NO_PROTOCOL, Condition
 from vrinr_cli.engine.color import ColorConverter, Picture
 from vrinr_cli.engine.device import Compute
 from vrinr_cli.engine.engine import Engine, Geometry
@@ -32,7 +32,17 @@ NO_WEIGHTS = "none"
 
 
 Restore = Callable[[Geometry, Sequence[Frame], Tensor | None], Iterator[Frame]]
-"""All frames of a clip, in their order; where the method can be told of noise, it is told of this, (1, 3, 2)."""
+"""From all frames of a clip to as many, in their order; where the method can be told of noise, it is told of this,
+(1, 3, 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One setting of a method that has several."""
+
+    words: str
+    """Which, as in "0.4 sigma"; empty for a method without settings."""
+    restore: Restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +52,38 @@ class Method:
     name: str
     protocol: str
     is_baseline: bool
-    restore: Restore
+    choices: Callable[[Condition], tuple[Choice, ...]]
+    """One or more settings; of several the one counts that is nearest to the reference."""
     header: CheckpointHeader | None = None
-    """Of the weights; None for a kernel."""
+    """Of the weights; None for kernels and filters."""
+
+    @staticmethod
+    def of_one(
+        name: str, protocol: str, is_baseline: bool, restore: Restore, header: CheckpointHeader | None = None
+    ) -> "Method":
+        """A method without settings."""
+        return Method(name, protocol, is_baseline, lambda _: (Choice("", restore),), header)
+
+    @property
+    def restore(self) -> Restore:
+        """What a method without settings does; ValueError for others."""
+        (only,) = self.choices(Condition(1.0, "none", "none", 0.0))
+        return only.restore
 
 
 def kernel_methods(compute: Compute, *, matlab: bool) -> list[Method]:
     """The plain kernels: bicubic (a = -0.75), Lanczos, and on demand MATLAB's bicubic."""
     chosen = KERNELS | ({MATLAB: MATLAB_BICUBIC} if matlab else {})
-    return [Method(name, NO_PROTOCOL, True, _by_kernel(kernel, compute)) for name, kernel in chosen.items()]
+    return [Method.of_one(name, NO_PROTOCOL, True, _by_kernel(kernel, compute)) for name, kernel in chosen.items()]
 
 
-def network_methods(names: Sequence[str], compute: Compute) -> list[Method]:
+def network_methods(names: Sequence[str], compute: Compute, *, taken: Sequence[str] = ()) -> list[Method]:
     """The networks of bundled weights or files, each loaded once; none for the name "none".
+
+    Args:
+        names: of weights, or paths.
+        compute: device and precision.
+        taken: names of other methods beside the kernels.
 
     Raises:
         OptionError: no weights have the name, or two would have the same name in tables.
@@ -62,10 +91,10 @@ def network_methods(names: Sequence[str], compute: Compute) -> list[Method]:
     """
     methods: dict[str, Method] = {}
     for path in (weight_files.find(name) for name in names if name != NO_WEIGHTS):
-        if path.stem in methods or path.stem in (*KERNELS, MATLAB):
+        if path.stem in methods or path.stem in (*KERNELS, MATLAB, *taken):
             raise OptionError(f"two methods would be called {path.stem}", hint="give each weights file its own name")
         header = read_header(path)
-        methods[path.stem] = Method(path.stem, header.protocol, False, _by_network(path, compute), header)
+        methods[path.stem] = Method.of_one(path.stem, header.protocol, False, _by_network(path, compute), header)
     return list(methods.values())
 
 

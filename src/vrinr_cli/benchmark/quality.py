@@ -11,8 +11,17 @@ from torch import Tensor
 from vrinr_cli import extra
 from vrinr_cli.benchmark.clips import degraded, find_clips, read_clip, told_noise
 from vrinr_cli.benchmark.environment import Environment, environment_of
+from vrinr_cli.benchmark.filters import filter_methods
 from vrinr_cli.benchmark.fitted import clip_digest, mismatch, other_clip
-from vrinr_cli.benchmark.methods import Method, as_tensor, kernel_methods, network_methods, rgb_frames, rgb_geometry
+from vrinr_cli.benchmark.methods import (
+    Choice,
+    Method,
+    as_tensor,
+    kernel_methods,
+    network_methods,
+    rgb_frames,
+    rgb_geometry,
+)
 from vrinr_cli.benchmark.metrics import Figures, Meter
 from vrinr_cli.benchmark.pictures import Comparison, Window, best_window, compare, shown_condition
 from vrinr_cli.benchmark.request import QualityRequest
@@ -91,6 +100,8 @@ def protocol_words(request: QualityRequest) -> str:
     added = f"{added}, networks that take one told the {told} level"
     noise = f"; {compressed if request.noise == 'h264' else added}" if levels else ""
     also = "; bicubic-0.5 is MATLAB's" if request.matlab else ""
+    if request.filters:
+        also += "; FFmpeg's filters at their best strength by psnr_rgb, chosen with the reference known"
     return (
         f"{shrunk}{noise}; psnr_rgb without border; psnr_y, ssim, dtssd_y on BT.601 luma (MATLAB convention), "
         f"border {request.border}; means over frames, then clips; bicubic a = -0.75, Lanczos 3 lobes{also}"
@@ -106,8 +117,8 @@ def measure(request: QualityRequest, *, listen: Listener | None = None, pictures
         pictures: whether one frame of each clip is kept for looking at.
 
     Raises:
-        OptionError: no weights of that name, weights that a strict request refuses, or a package of the extra is
-            missing.
+        OptionError: no weights of that name, a filter that is not here, weights that a strict request refuses, or
+            a package of the extra is missing.
         DeviceError: the device is not to be had.
         InputError: no clip, or one that cannot be read or is too small.
         WeightsError: the weights are damaged.
@@ -119,7 +130,11 @@ def measure(request: QualityRequest, *, listen: Listener | None = None, pictures
         torch.set_num_threads(request.threads)
     compute = choose(request.device, request.precision)
     clips = find_clips(request.sources)
-    methods = [*kernel_methods(compute, matlab=request.matlab), *network_methods(request.weights, compute)]
+    methods = [
+        *kernel_methods(compute, matlab=request.matlab),
+        *filter_methods(request.filters),
+        *network_methods(request.weights, compute, taken=request.filters),
+    ]
     digests = {name: clip_digest(path) for name, path in clips.items()}
     if request.strict:
         _check_clips(digests, methods)
@@ -186,18 +201,32 @@ def _make_case(clip: str, digest: str, pixels: Pixels, condition: Condition, req
 
 
 def _score(case: _Case, method: Method, border: int) -> Score:
+    """The method at the best of its settings by psnr_rgb; the first of equal ones."""
+    choices = method.choices(case.condition)
+    tried = [_try(case, choice, border) for choice in choices]
+    best = max(range(len(tried)), key=lambda number: tried[number][0].psnr_rgb)
+    figures, kept = tried[best]
+    if kept is not None:
+        case.kept[method.name] = kept
+    words = f"{choices[best].words}, best of {len(choices)} with the reference known" if len(choices) > 1 else ""
+    return _as_score(case, method, figures, words)
+
+
+def _try(case: _Case, choice: Choice, border: int) -> tuple[Figures, Pixels | None]:
+    """One setting of a method: its figures, and its middle frame where pictures are wanted."""
     geometry = rgb_geometry(_size(case.source), _size(case.reference))
     meter = Meter(border)
     middle = len(case.reference) // 2
-    for frame in method.restore(geometry, rgb_frames(case.source), case.noise):
+    kept = None
+    for frame in choice.restore(geometry, rgb_frames(case.source), case.noise):
         target = torch.from_numpy(np.ascontiguousarray(case.reference[frame.index].transpose(2, 0, 1)))
         meter.add(as_tensor(frame), target)
         if case.window is not None and frame.index == middle:
-            case.kept[method.name] = _pixels(frame)
-    return _as_score(case, method, meter.figures())
+            kept = _pixels(frame)
+    return meter.figures(), kept
 
 
-def _as_score(case: _Case, method: Method, figures: Figures) -> Score:
+def _as_score(case: _Case, method: Method, figures: Figures, choice: str) -> Score:
     return Score(
         case.clip,
         len(case.reference),
@@ -206,6 +235,7 @@ def _as_score(case: _Case, method: Method, figures: Figures) -> Score:
         method.protocol,
         method.is_baseline,
         figures,
+        choice=choice,
         mismatch=_mismatch(case, method),
     )
 

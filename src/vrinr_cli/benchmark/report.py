@@ -12,6 +12,7 @@ from vrinr_cli.benchmark.scores import (
     Condition,
     Score,
     columns,
+    has_choices,
     has_several_clips,
     means,
     of_protocol,
@@ -51,7 +52,7 @@ NOTES = (
         "Erofeev et al. 2015, on that luma, in 8-bit codes). 0 is best. An error that stays in its place counts "
         "nothing, flicker counts in full; it does not follow motion.",
     ),
-    ("gain", "psnr_y over the better kernel, in dB."),
+    ("gain", "psnr_y over the best baseline (kernel or filter), in dB."),
     ("means", "Each metric per frame, then the mean over the frames of a clip, then over clips, each clip alike."),
 )
 
@@ -103,10 +104,11 @@ def _part(request: QualityRequest) -> str:
 def _section(scores: Sequence[Score], protocol: str) -> Section:
     chosen = of_protocol(scores, protocol)
     over_clips = means(chosen)
-    by_clip = PageTable(Table("Every clip", columns(protocol), tuple(chosen)), _clip_and_condition)
+    shown = columns(protocol, has_notes=has_choices(chosen))
+    by_clip = PageTable(Table("Every clip", shown, tuple(chosen)), _clip_and_condition)
     tables = [by_clip]
     if has_several_clips(chosen):
-        mean_columns = tuple(column for column in columns(protocol) if column.title != "clip")
+        mean_columns = tuple(column for column in shown if column.title != "clip")
         over = PageTable(Table("Mean over clips", mean_columns, tuple(over_clips)), _clip_and_condition)
         tables = [over, PageTable(by_clip.table, by_clip.group, is_folded=True)]
     title = title_of(chosen, protocol)

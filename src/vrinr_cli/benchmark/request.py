@@ -12,6 +12,9 @@ Degradation = Literal["BI", "BD", "none"]
 Noise = Literal["gaussian", "poisson", "h264"]
 NoiseLevel = Literal["true", "measured"]
 LARGEST_LEVEL = 255.0
+FILTERS = ("nlmeans", "dctdnoiz", "fftdnoiz", "atadenoise", "bm3d")
+"""As FFmpeg names them."""
+ALL_FILTERS = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,8 @@ class QualityRequest:
     scales: tuple[float, ...] = (2.0, 3.0, 4.0, 6.0)
     """1 to 32; 1 only with noise."""
     weights: tuple[str, ...] = ("general",)
+    filters: tuple[str, ...] = ()
+    """FFmpeg's denoising filters that are baselines, of `FILTERS`; only at scale 1 with Gaussian or Poisson noise."""
     degradation: Degradation = "BI"
     """How frames shrink; "none" measures the removal of noise at scale 1."""
     noise: Noise = "gaussian"
@@ -71,6 +76,17 @@ class QualityRequest:
                 raise OptionError(f"{name} is {value}", hint=f"choose {least} or more")
         if self.crop is not None and min(self.crop) < 16:
             raise OptionError(f"crop is {self.crop[1]}x{self.crop[0]}", hint="choose at least 16x16")
+
+        self._check_filters()
+
+    def _check_filters(self) -> None:
+        for name in self.filters:
+            if name not in FILTERS:
+                raise OptionError(f"filter is {name!r}", hint=f"choose of {', '.join(FILTERS)}, or {ALL_FILTERS}")
+        if self.filters and (any(scale != 1 for scale in self.scales) or 0 in self.levels or self.noise == "h264"):
+            raise OptionError(
+                "filters remove noise alone", hint="use --scales 1 with gaussian or poisson noise: --noise 10,30,50"
+            )
 
     def conditions(self) -> list[Condition]:
         """Everything that is done to a clip, scale by scale."""

@@ -49,19 +49,21 @@ class Score:
     protocol: str
     """Of the method: `BLIND`, or `PAIRED` where it learned from a clip's HR frames; `NO_PROTOCOL` for kernels."""
     is_baseline: bool
-    """Whether the method is a plain kernel."""
+    """Whether the method is a plain kernel or filter."""
     figures: Figures
     gain: float | None = None
-    """psnr_y over the best of the kernels, in dB; None for kernels."""
+    """psnr_y over the best baseline, in dB; None for baselines."""
+    choice: str = ""
+    """Which of its settings a filter has here, in words; empty for a method without settings."""
     mismatch: str = ""
     """Which other frames paired weights were fitted to, in words; empty where they were fitted to these."""
 
     @property
     def note(self) -> str:
-        """What must stand beside the figure: which frames were fitted, if others; "fitted" if it tells of the fit."""
+        """What must stand beside the figure: other frames that were fitted, a filter's setting, "fitted"."""
         is_high = self.protocol == PAIRED and self.condition.scale >= 4
         is_fitted = is_high and max(self.figures.psnr_rgb, self.figures.psnr_y) > FITTED_PSNR
-        return self.mismatch or ("fitted" if is_fitted else "")
+        return self.mismatch or self.choice or ("fitted" if is_fitted else "")
 
     def flat(self) -> dict[str, Any]:
         """For JSON and CSV. Paired figures have names of their own, so that no column holds both protocols."""
@@ -89,7 +91,7 @@ class Score:
 
 
 def with_gains(scores: Sequence[Score]) -> list[Score]:
-    """The scores of one clip under one condition, each with its gain over the best kernel among them."""
+    """The scores of one clip under one condition, each with its gain over the best baseline among them."""
     best = max(score.figures.psnr_y for score in scores if score.is_baseline)
     return [s if s.is_baseline else replace(s, gain=s.figures.psnr_y - best) for s in scores]
 
@@ -123,7 +125,7 @@ def tables(scores: Sequence[Score]) -> list[Table[Score]]:
     for protocol in protocols(scores):
         chosen = of_protocol(scores, protocol)
         rows = (*chosen, *(means(chosen) if has_several_clips(chosen) else ()))
-        found.append(Table(title_of(chosen, protocol), columns(protocol), rows))
+        found.append(Table(title_of(chosen, protocol), columns(protocol, has_notes=has_choices(chosen)), rows))
     return found
 
 
@@ -140,9 +142,14 @@ def has_several_clips(scores: Iterable[Score]) -> bool:
     return len({score.clip for score in scores}) > 1
 
 
-def columns(protocol: str = BLIND) -> tuple[Column[Score], ...]:
-    """Of a table of scores; only the paired one has notes."""
-    note = (Column[Score]("note", lambda s: s.note, width=72),) if protocol == PAIRED else ()
+def has_choices(scores: Iterable[Score]) -> bool:
+    """Whether a filter is among them, whose setting must be told."""
+    return any(score.choice for score in scores)
+
+
+def columns(protocol: str = BLIND, *, has_notes: bool = False) -> tuple[Column[Score], ...]:
+    """Of a table of scores; the paired one has notes always."""
+    note = (Column[Score]("note", lambda s: s.note, width=72),) if protocol == PAIRED or has_notes else ()
     return (
         Column("clip", lambda s: s.clip, width=18),
         Column("scale", lambda s: f"x{s.condition.scale:g}", width=6),
@@ -166,7 +173,8 @@ def _mean(scores: list[Score]) -> Score:
     notes = {score.mismatch for score in scores}
     mismatch = first.mismatch if len(notes) == 1 else "not fitted to all of these frames"
     chosen = Figures(rgb, y, ssim, change)
-    return replace(first, clip=MEAN, frames=frames, figures=chosen, gain=None, mismatch=mismatch)
+    choice = first.choice if len({score.choice for score in scores}) == 1 else "each clip's best strength"
+    return replace(first, clip=MEAN, frames=frames, figures=chosen, gain=None, choice=choice, mismatch=mismatch)
 
 
 def _mean_of_all(values: list[float | None]) -> float | None:

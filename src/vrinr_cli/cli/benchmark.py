@@ -33,6 +33,7 @@ QUALITY = {
     "strict",
     "border",
     "matlab_bicubic",
+    "filters",
 } | {"precision"}
 """Options that only the measurement of weights has."""
 SUITE = {"preset", "full", "epochs", "ablations", "no_controls", "results"}
@@ -91,6 +92,14 @@ def benchmark(
     matlab_bicubic: Annotated[
         bool, typer.Option("--matlab-bicubic", help="Also MATLAB's bicubic, which published tables have.")
     ] = False,
+    filters: Annotated[
+        str,
+        typer.Option(
+            help="FFmpeg's denoisers as baselines at their best strength, with commas between, or all: nlmeans "
+            "dctdnoiz fftdnoiz atadenoise bm3d. Needs --scales 1 and --noise.",
+            show_default=False,
+        ),
+    ] = "",
     device: Annotated[str, typer.Option(help="auto cpu cuda cuda:N mps", rich_help_panel=MACHINE)] = "auto",
     precision: Annotated[str, typer.Option(help="auto fp32 bf16 fp16", rich_help_panel=MACHINE)] = "auto",
     threads: Annotated[
@@ -166,7 +175,7 @@ def benchmark(
         if not clips:
             raise OptionError("no clips", hint="name clips, or folders with clips")
         from vrinr_cli.benchmark.files import check_targets  # noqa: PLC0415 - torch and PyAV load here
-        from vrinr_cli.benchmark.request import QualityRequest  # noqa: PLC0415
+        from vrinr_cli.benchmark.request import ALL_FILTERS, FILTERS, QualityRequest  # noqa: PLC0415
 
         check_targets([csv, html], overwrite=yes)
         if suite is not None:
@@ -190,6 +199,7 @@ def benchmark(
             sources=tuple(clips),
             scales=parse.numbers(("1" if degradation == "none" else "2,3,4,6") if scales is None else scales),
             weights=tuple(weights or ["general"]),
+            filters=FILTERS if filters == ALL_FILTERS else tuple(filter(None, filters.split(","))),
             degradation=cast("Degradation", degradation),
             noise=cast("Noise", noise_kind),
             noise_level=cast("NoiseLevel", noise_level),
