@@ -15,18 +15,23 @@ from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.training.clip_presets import preset as preset_of
 from vrinr_cli.training.fit_options import (
     DEFAULT_MINUTES,
+    DenoiseFitReport,
     FitOptions,
     FitPreset,
     FitProgress,
     FitReport,
     FitRequest,
+    FitTask,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 DEFAULTS = FitOptions(steps=1)
-DEFAULT_WEIGHTS = "general"
+DEFAULT_WEIGHTS = ("general", "denoise")
+"""To enlarge, to denoise."""
+DENOISE_WINDOW = 96
+"""Pixels; a denoising trunk folds two of them into one."""
 RESUME_HINT = "the same command goes on from the last state, if one was written"
 LINES = 20
 """Of progress, where there is no terminal."""
@@ -40,6 +45,14 @@ def fit(
         Path | None,
         typer.Option("--output", "-o", help="Weights to write, .safetensors. Default: STEM.safetensors beside CLIP"),
     ] = None,
+    task: Annotated[
+        str,
+        typer.Option(help="upscale, or denoise: learn to clean CLIP from CLIP alone.", rich_help_panel=USE),
+    ] = "upscale",
+    from_scratch: Annotated[
+        bool,
+        typer.Option("--from-scratch", help="With --task denoise: begin with random weights.", rich_help_panel=USE),
+    ] = False,
     reference: Annotated[
         Path | None,
         typer.Option(help="The same clip in HR. Default: learn from CLIP alone", rich_help_panel=USE),
@@ -138,23 +151,28 @@ def fit(
       vrinr fit lr.mp4 --reference hr.mp4 --preset paper
 
       vrinr fit clip.mp4 --minutes 10
+
+      vrinr fit noisy.mp4 --task denoise
     """
     with shown_errors(as_json=json_, resume_hint=RESUME_HINT):
-        correcting = {
-            "--weights": weights,
-            "--chart": chart,
-            "--batch": batch,
-            "--window": window,
-            "--window-frames": window_frames,
-            "--scale": scale,
-            "--precision": precision,
-        }
-        if preset is not None:
-            _refuse_unused(correcting, "with --preset")
-        else:
-            _refuse_unused({"--table-entries": table_entries, "--crop": crop}, "without a preset")
-        if reference is not None:
-            _refuse_unused({"--scale": scale}, "with --reference")
+        _check_use(
+            task,
+            {
+                "--reference": reference,
+                "--preset": preset,
+                "--budget": budget,
+                "--weights": weights,
+                "--chart": chart,
+                "--batch": batch,
+                "--window": window,
+                "--window-frames": window_frames,
+                "--scale": scale,
+                "--precision": precision,
+                "--epochs": epochs,
+                "--table-entries": table_entries,
+                "--crop": crop,
+            },
+        )
         if steps is None and minutes is None and epochs is None:
             minutes, epochs = (None, preset_of(preset).epochs) if preset is not None else (DEFAULT_MINUTES, None)
         if epochs is not None and preset is None:
@@ -166,7 +184,7 @@ def fit(
             seed=seed,
             rate=rate,
             batch=_given(batch, DEFAULTS.batch),
-            window=_given(window, DEFAULTS.window),
+            window=_given(window, DENOISE_WINDOW if task == "denoise" else DEFAULTS.window),
             window_frames=_given(window_frames, DEFAULTS.window_frames),
             scales=DEFAULTS.scales if scale is None else (scale,),
             budget=parse.file_bytes(budget),
@@ -196,9 +214,18 @@ def fit(
             output=output if output is not None else clip.with_suffix(".safetensors"),
             reference=reference,
             preset=cast("FitPreset | None", preset),
-            weights=find(_given(weights, DEFAULT_WEIGHTS)) if preset is None else None,
+            weights=find(_given(weights, DEFAULT_WEIGHTS[task == "denoise"])) if preset is None else None,
             overwrite=yes,
+            task=cast("FitTask", task),
+            from_scratch=from_scratch,
         )
+        if request.task == "denoise":
+            from vrinr_cli.training.denoise_fit import fit_denoise  # noqa: PLC0415
+
+            with _shown(as_json=json_, quiet=quiet) as show:
+                cleaned = fit_denoise(request, options, report=show if json_ or quiet else _say_resumed(show))
+            _finish_denoise(cleaned, as_json=json_, quiet=quiet)
+            return
         with _shown(as_json=json_, quiet=quiet) as show:
             report = run(request, options, report=show if json_ or quiet else _say_resumed(show))
         _finish(report, as_json=json_, quiet=quiet)
@@ -207,6 +234,28 @@ def fit(
                 draw_chart(report.points, clip.name, chart)
             if not (json_ or quiet):
                 say(f"{chart} written" if report.points else "note: no chart, as bytes against dB are left out")
+
+
+NOT_TO_DENOISE = ("--reference", "--preset", "--budget", "--chart", "--scale", "--epochs", "--table-entries", "--crop")
+NOT_BY_PRESET = ("--weights", "--chart", "--batch", "--window", "--window-frames", "--scale", "--precision")
+ONLY_BY_PRESET = ("--table-entries", "--crop")
+
+
+def _check_use(task: str, given: "Mapping[str, object]") -> None:
+    """Refuse options that the use they stand with would ignore.
+
+    Raises:
+        OptionError: one of them was given.
+    """
+    if task == "denoise":
+        return _refuse_unused({name: given[name] for name in NOT_TO_DENOISE}, "with --task denoise")
+    if given["--preset"] is not None:
+        _refuse_unused({name: given[name] for name in NOT_BY_PRESET}, "with --preset")
+    else:
+        _refuse_unused({name: given[name] for name in ONLY_BY_PRESET}, "without a preset")
+    if given["--reference"] is not None:
+        _refuse_unused({"--scale": given["--scale"]}, "with --reference")
+    return None
 
 
 def _refuse_unused(options: "Mapping[str, object]", use: str) -> None:
@@ -284,7 +333,8 @@ def _bar() -> "Iterator[Callable[[FitProgress], None]]":
 
 
 def _live(progress: FitProgress) -> str:
-    return f"{progress.psnr:.2f} dB while learning  rate {progress.rate:.1e}  {show_duration(progress.seconds)}"
+    learning = f"{progress.psnr:.2f} dB while learning" if math.isfinite(progress.psnr) else f"loss {progress.loss:.5f}"
+    return f"{learning}  rate {progress.rate:.1e}  {show_duration(progress.seconds)}"
 
 
 def _finish(report: FitReport, *, as_json: bool, quiet: bool) -> None:
@@ -295,6 +345,22 @@ def _finish(report: FitReport, *, as_json: bool, quiet: bool) -> None:
     elif not quiet:
         for line in report_lines(report):
             say(line)
+
+
+def _finish_denoise(report: DenoiseFitReport, *, as_json: bool, quiet: bool) -> None:
+    from vrinr_cli.record import to_plain  # noqa: PLC0415
+
+    if as_json:
+        print_json({"event": "done", **to_plain(report)})
+    elif not quiet:
+        for note in report.notes:
+            say(f"note: {note}")
+        grain = f", {report.white_sigma:.1f} by its finest detail" if report.sigma > 1.1 * report.white_sigma else ""
+        say(f"noise: sigma {report.sigma:.1f}{grain}")
+        gained = report.error_before - report.error_after
+        say(f"squared error on {report.frames} held-out frames {-gained:+.2f} codes squared")
+        took = f"{report.steps} steps in {show_duration(60 * report.minutes)}"
+        say(f"{printable(str(report.output))}: {_size(report.bytes)}, {took}")
 
 
 def report_lines(report: FitReport) -> list[str]:

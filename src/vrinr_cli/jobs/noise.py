@@ -1,5 +1,6 @@
 """How noisy a job's source is taken to be: as the user says, or measured on frames from all of its length."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vrinr_cli.engine.color import ColorConverter, Picture
-from vrinr_cli.engine.noise import MAX_FRAMES, NoiseLevel, Rgb, as_told, estimate_noise
+from vrinr_cli.engine.noise import CODES, MAX_FRAMES, NoiseLevel, Rgb, as_told, estimate_noise
 from vrinr_cli.errors import InputError
 from vrinr_cli.jobs.options import DenoiseOptions
 from vrinr_cli.video.info import SourceInfo
@@ -37,8 +38,22 @@ class NoiseChoice:
         return as_told(self.constant, self.slope)
 
 
-def choose_noise(options: DenoiseOptions, source: SourceInfo, frames: range, *, allow_damaged: bool) -> NoiseChoice:
+def choose_noise(
+    options: DenoiseOptions,
+    source: SourceInfo,
+    frames: range,
+    *,
+    learned: tuple[float, ...] = (),
+    allow_damaged: bool = False,
+) -> NoiseChoice:
     """What the network will be told of the frames' noise.
+
+    Args:
+        options: what was asked.
+        source: the clip.
+        frames: those that are restored.
+        learned: what weights that were fitted to a clip have learned of its noise, see `FittedTo`; empty measures.
+        allow_damaged: whether damaged frames are measured too.
 
     Raises:
         InputError: it cannot be measured, or a frame cannot be read.
@@ -52,6 +67,11 @@ def choose_noise(options: DenoiseOptions, source: SourceInfo, frames: range, *, 
         constant = round(options.sigma**2 * factor, DIGITS)
         told = f"noise: sigma {options.sigma:g}, as given{_strength_words(options)}"
         return NoiseChoice((constant,) * 3, nothing, keep, note=told)
+    if learned:
+        constants, slopes = _scaled(_rgb(learned[0::2]), factor), _scaled(_rgb(learned[1::2]), factor)
+        half = sum(a + b * CODES / 2 for a, b in zip(learned[0::2], learned[1::2], strict=True)) / 3
+        told = f"noise: sigma {half**0.5:.1f}, as the weights have learned it{_strength_words(options)}"
+        return NoiseChoice(constants, slopes, keep, note=told)
     level = measure_noise(source, frames, allow_damaged=allow_damaged)
     return NoiseChoice(
         _scaled(level.constant, factor),
@@ -93,6 +113,11 @@ def _spread(frames: range) -> list[int]:
     if len(frames) <= MAX_FRAMES:
         return list(frames)
     return [frames[number * (len(frames) - 1) // (MAX_FRAMES - 1)] for number in range(MAX_FRAMES)]
+
+
+def _rgb(values: Sequence[float]) -> Rgb:
+    red, green, blue = values
+    return red, green, blue
 
 
 def _scaled(values: Rgb, factor: float) -> Rgb:

@@ -49,6 +49,8 @@ class WeightsChoice:
     """One of `model.header.KINDS`."""
     notes: tuple[str, ...] = ()
     """What a user should know of using them here."""
+    noise: tuple[float, ...] = ()
+    """Of the clip that they were fitted to, see `FittedTo`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
     target = choose_video_target(request, source, size, container)
     target = replace(target, sample_aspect_ratio=scaled_shape(source.size, size, source.sample_aspect_ratio))
     first, stop = chosen_frames(source.timeline, options.start, options.end, options.frames)
+    chosen = choose_weights(options, source, size, range(first, stop)) if options.method == "vrinr" else None
     return Plan(
         source=source,
         target=target,
@@ -148,17 +151,20 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         is_cut=any(value is not None for value in (options.start, options.end, options.frames)),
         chunks=cut_chunks(first, stop, options.chunk_frames),
         method=options.method,
-        weights=choose_weights(options, source, size, range(first, stop)) if options.method == "vrinr" else None,
+        weights=chosen,
         precision=options.precision,
         allow_damaged=options.allow_damaged,
-        noise=_noise(options, source, range(first, stop)),
+        noise=_noise(options, source, range(first, stop), chosen),
     )
 
 
-def _noise(options: UpscaleOptions, source: SourceInfo, frames: range) -> NoiseChoice | None:
+def _noise(
+    options: UpscaleOptions, source: SourceInfo, frames: range, chosen: WeightsChoice | None
+) -> NoiseChoice | None:
     if options.denoise is None:
         return None
-    return choose_noise(options.denoise, source, frames, allow_damaged=options.allow_damaged)
+    learned = chosen.noise if chosen else ()
+    return choose_noise(options.denoise, source, frames, learned=learned, allow_damaged=options.allow_damaged)
 
 
 def choose_weights(options: UpscaleOptions, source: SourceInfo, size: tuple[int, int], frames: range) -> WeightsChoice:
@@ -182,7 +188,8 @@ def choose_weights(options: UpscaleOptions, source: SourceInfo, size: tuple[int,
         raise OptionError(misfit, hint="leave --strict out to use them all the same")
     found = (misfit, _other_scale(header, source, size), _other_pixels(header, size), _other_frames(header, frames))
     notes = tuple(note for note in found if note)
-    return WeightsChoice(path, header.digest, header.config.context, header.kind, notes)
+    noise = header.fitted.noise if header.fitted else ()
+    return WeightsChoice(path, header.digest, header.config.context, header.kind, notes, noise)
 
 
 def _misfit(header: CheckpointHeader, source: SourceInfo) -> str:

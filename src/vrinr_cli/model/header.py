@@ -46,10 +46,14 @@ class FittedTo:
     """Number of the clip's first frame within the file."""
     is_crop: bool = False
     """Whether only the middle of the picture was learned."""
+    noise: tuple[float, ...] = ()
+    """What was measured of the clip's noise: a and b of R, G and B, 8-bit codes; empty where it was not asked."""
 
     def __post_init__(self) -> None:
         if not self.scales or min(self.scales) <= 0:
             raise ValueError(f"scales are {self.scales}")
+        if self.noise and (len(self.noise) != 6 or not all(0 <= n < math.inf for n in self.noise)):
+            raise ValueError(f"noise is {self.noise}")
 
     @property
     def protocol(self) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 from vrinr_cli.errors import OptionError
 
 FitPreset = Literal["paper", "best", "small"]
+FitTask = Literal["upscale", "denoise"]
 PRESETS: tuple[FitPreset, ...] = ("paper", "best", "small")
 DEFAULT_BUDGET = 300_000
 """Bytes of a correction."""
@@ -113,12 +114,22 @@ class FitRequest:
     """General weights to correct; a fit by a preset takes none."""
     overwrite: bool = False
     """Whether an existing output is replaced, at the end."""
+    task: FitTask = "upscale"
+    """"denoise" learns from the noisy clip alone; `reference` and `preset` are None then."""
+    from_scratch: bool = False
+    """Denoising: begin with random weights of the shape that `weights` have."""
 
     def __post_init__(self) -> None:
         if self.preset is not None and self.preset not in PRESETS:
             raise OptionError(f"preset {self.preset!r}", hint=f"choose {', '.join(PRESETS)}")
         if self.preset is not None and self.reference is None:
             raise OptionError("a preset without a reference", hint="give --reference HR.mp4")
+        if self.task not in ("upscale", "denoise"):
+            raise OptionError(f"task {self.task!r}", hint="choose upscale or denoise")
+        if self.task == "denoise" and (self.reference is not None or self.preset is not None):
+            raise OptionError("denoising is learned from the clip alone", hint="leave out --reference and --preset")
+        if self.from_scratch and self.task != "denoise":
+            raise OptionError("--from-scratch without --task denoise", hint="a fit to enlarge begins with weights")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,3 +238,24 @@ class FitReport:
                 share = math.log(ours.bytes / low) / math.log(high / low) if high > low else 0.0
                 return below + share * (above - below)
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenoiseFitReport:
+    """How a denoising fit ended."""
+
+    output: Path
+    sigma: float
+    """Of the clip's noise at half intensity, 8-bit codes, its grain counted."""
+    white_sigma: float
+    """As its finest detail has it, which coarse grain lacks."""
+    error_before: float
+    """Mean squared difference to noisy halves of held-out frames, codes squared, of the weights that it began with."""
+    error_after: float
+    """Of the result: the difference of the two is what the squared error to the clean frames lost."""
+    frames: int
+    """Held out, over which it was judged."""
+    steps: int
+    minutes: float
+    bytes: int
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,325 @@
+"""A fit of denoising weights to a noisy clip, from the clip alone.
+
+Pang, Zheng, Quan, Ji, "Recorrupted-to-Recorrupted: unsupervised deep learning for image denoising", CVPR 2021: with
+more noise e of the clip's own kind, y + alpha e and y - e / alpha have noise that has nothing to do with each other, so
+that a network that learns to give the second from the first learns to give the clean picture. What kind the clip's
+noise is, its level by intensity and how it hangs together over pixels and channels, is measured (`grain`): nothing in
+this asks it to be white. Frames that are held out decide when it ends and whether anything was gained.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vrinr_cli.engine.device import choose
+from vrinr_cli.engine.noise import NoiseLevel, estimate_noise
+from vrinr_cli.errors import InputError, OptionError, counted
+from vrinr_cli.model import checkpoint
+from vrinr_cli.model.header import FittedTo, read_header
+from vrinr_cli.model.network import VrInr
+from vrinr_cli.model.source import CODES
+from vrinr_cli.record import to_plain
+from vrinr_cli.training import footage
+from vrinr_cli.training.corpus import Pixels
+from vrinr_cli.training.degrade import to_unit
+from vrinr_cli.training.fit_lock import only_one
+from vrinr_cli.training.fit_options import DenoiseFitReport, FitOptions, FitProgress, FitRequest
+from vrinr_cli.training.fit_samples import squared
+from vrinr_cli.training.grain import Grain, measure_grain
+from vrinr_cli.training.interrupts import HeldInterrupts
+from vrinr_cli.training.loop import Loop, Sample, Sampler, Schedule, dtype_of
+from vrinr_cli.training.optimizer import Optimizers, muon_and_adamw
+from vrinr_cli.video.probe import probe
+
+ALPHA = 0.5
+"""Of the noise that is added, so much stays in what the network reads; the target has it divided by this."""
+TUNING_RATE, SCRATCH_RATE = 3e-4, 3e-3
+"""Peak learning rates."""
+AVERAGE = 0.99
+HELD_LENGTH, HELD_EVERY = 3, 5
+"""The last of every so many pieces of so many frames is held out."""
+JUDGED_PX = 256
+"""Largest side of the middle of held-out frames that is judged."""
+CHECK_STEPS, PATIENCE = 60, 4
+"""Steps between looks at the held-out frames, and how many of them without a gain end the fit."""
+REPORT_STEPS = 20
+
+Report = Callable[[FitProgress], None]
+
+
+def fit_denoise(request: FitRequest, options: FitOptions, *, report: Report) -> DenoiseFitReport:
+    """Fit denoising weights to a noisy clip and write them; a stopped fit of the same request goes on.
+
+    Args:
+        request: clip, weights to begin with, output.
+        options: how.
+        report: called from time to time.
+
+    Raises:
+        VrinrError: one of its kinds; the output is what it was before, the state of the fit is kept.
+    """
+    if request.weights is None:
+        raise OptionError("no weights to begin with", hint="give --weights")
+    header = read_header(request.weights)
+    start = checkpoint.load(request.weights)
+    if not start.config.noise_input:
+        raise OptionError(f"weights {request.weights.stem} are not told of noise", hint="use --weights denoise")
+    compute = choose(options.device, options.precision)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    with only_one(request.output):
+        clip = probe(request.clip)
+        first, stop = footage.used_frames(clip, options.first, options.frames)
+        most = max(footage.PICTURE_BYTES // (3 * clip.size[0] * clip.size[1]), 1)
+        runs = footage.read_runs(clip, footage.choose_runs(first, stop, most))
+        kept, held = footage.split_runs(runs, length=HELD_LENGTH, every=HELD_EVERY)
+        if not kept:
+            raise InputError(
+                f"{counted(sum(len(run) for run in runs), 'frame')}: too few to learn from and to check",
+                hint=f"give a clip of {HELD_LENGTH + 1} frames or more",
+            )
+        level = _level(clip.path.name, runs)
+        grain = measure_grain(runs, level)
+        model = checkpoint.initial(start.config, options.seed) if request.from_scratch else start
+        run = DenoiseRun(
+            model,
+            grain,
+            kept,
+            held,
+            options,
+            base="" if request.from_scratch else header.digest,
+            clip=clip.digest,
+            output=request.output,
+            device=compute.device,
+        )
+        run.learn(report)
+        best, before, after = run.best()
+        notes = () if after < before else ("no gain on the frames held out: the weights stay as they were",)
+        told = tuple(round(float(n), 4) for n in _in_codes(grain.level).flatten())
+        fitted = FittedTo(name=clip.path.name, digest=clip.digest, first=first, noise=told)
+        checkpoint.save(request.output, best, card=run.card(before, after), fitted=fitted)
+        run.state_path.unlink(missing_ok=True)
+    return DenoiseFitReport(
+        output=request.output,
+        sigma=float(grain.level_at_half().mean().sqrt()) * CODES,
+        white_sigma=level.sigma,
+        error_before=before,
+        error_after=after,
+        frames=sum(len(part) for part in held),
+        steps=run.step,
+        minutes=run.seconds / 60,
+        bytes=request.output.stat().st_size,
+        notes=(*compute.notes, *notes),
+    )
+
+
+def _level(name: str, runs: Sequence[Pixels]) -> NoiseLevel:
+    level = estimate_noise([frame for run in runs for frame in run])
+    if level is None:
+        raise InputError(
+            f"{name}: its noise cannot be measured: too small, or black or white throughout",
+            hint="use `vrinr denoise --sigma` without a fit",
+        )
+    return level
+
+
+def _in_codes(level: Tensor) -> Tensor:
+    """(a, b) of intensities in [0, 1] -> in 8-bit codes, (3, 2)."""
+    return level * torch.tensor([float(CODES**2), float(CODES)])
+
+
+def recorrupted(runs: Sequence[Pixels], grain: Grain, options: FitOptions, device: torch.device) -> Sampler:
+    """A sampler of windows with more noise, beside the same with other noise.
+
+    Args:
+        runs: noisy frames, (T, H, W, 3) each.
+        grain: their noise.
+        options: batch, frames and side of windows.
+        device: where the samples are put.
+    """
+    height, width = runs[0].shape[1:3]
+    sides = min(options.window, height), min(options.window, width)
+    length = min(options.window_frames, max(len(run) for run in runs))
+    long_enough = [run for run in runs if len(run) >= length]
+    shares = np.array([len(run) - length + 1 for run in long_enough], float)
+
+    def window(rng: np.random.Generator) -> Pixels:
+        run = long_enough[rng.choice(len(long_enough), p=shares / shares.sum())]
+        first = int(rng.integers(len(run) - length + 1))
+        top, left = (int(rng.integers(n - side + 1)) for n, side in zip((height, width), sides, strict=True))
+        return run[first : first + length, top : top + sides[0], left : left + sides[1]]
+
+    def sample(rng: np.random.Generator) -> Sample:
+        noisy = to_unit(torch.from_numpy(np.stack([window(rng) for _ in range(options.batch)])).to(device))
+        generator = torch.Generator(device).manual_seed(int(rng.integers(1 << 62)))
+        return two_halves(noisy, grain, generator)
+
+    return sample
+
+
+def two_halves(noisy: Tensor, grain: Grain, generator: torch.Generator) -> Sample:
+    """Noisy clips, (B, T, 3, h, w) in [0, 1], with more noise and with other noise."""
+    more = grain.draw(noisy, generator)
+    told = grain.level.to(noisy) * (1 + ALPHA**2)
+    return Sample(noisy + ALPHA * more, noisy - more / ALPHA, noise=told.expand(len(noisy), 3, 2))
+
+
+class DenoiseRun(Loop):
+    """The steps of a denoising fit."""
+
+    def __init__(
+        self,
+        model: VrInr,
+        grain: Grain,
+        kept: Sequence[Pixels],
+        held: Sequence[Pixels],
+        options: FitOptions,
+        *,
+        base: str,
+        clip: str,
+        output: Path,
+        device: torch.device,
+    ) -> None:
+        """Take a network and a noisy clip.
+
+        Args:
+            model: where it begins; changed in place.
+            grain: the clip's noise.
+            kept: frames to learn from.
+            held: frames to judge by.
+            options: how.
+            base: sha256 of the weights; empty for random ones.
+            clip: digest of the clip's file.
+            output: the file that will be made.
+            device: where to compute.
+        """
+        self.options, self.base, self.clip = options, base, clip
+        schedule = Schedule(
+            steps=options.steps,
+            minutes=options.minutes,
+            seed=options.seed,
+            rate=options.rate or (TUNING_RATE if base else SCRATCH_RATE),
+            average=AVERAGE,
+            checkpoint_minutes=options.checkpoint_minutes,
+        )
+        self.begun = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        super().__init__(
+            model,
+            schedule,
+            sampler=recorrupted(kept, grain, options, device),
+            loss=squared,
+            output=output,
+            device=device,
+            dtype=dtype_of(options.precision, device),
+        )
+        generator = torch.Generator(device).manual_seed(options.seed)
+        self.judged = [two_halves(_middle(part, device), grain, generator) for part in held]
+        self.kept_best: Judged | None = None
+
+    def make_optimizers(self) -> Optimizers:
+        """Muon for a network that begins with nothing, AdamW for one that is tuned."""
+        return super().make_optimizers() if self.base else muon_and_adamw(self.model, self.schedule.rate)
+
+    def learn(self, report: Report) -> None:
+        """Step to the end, or until the held-out frames gain nothing any more.
+
+        Raises:
+            WeightsError: the state belongs to another fit.
+            EngineError: the loss is no longer finite.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; the state holds the last step.
+        """
+        self.resume()
+        losses: list[float] = []
+        waited = 0
+        with HeldInterrupts() as interrupts:
+            for loss in self.losses():
+                losses.append(loss)
+                if self.step % REPORT_STEPS == 0:
+                    report(self._progress(losses))
+                    losses.clear()
+                if interrupts.is_asked:
+                    self.save_state()
+                    interrupts.check()
+                if self.step % CHECK_STEPS == 0:
+                    waited = 0 if self._looks_better() else waited + 1
+                    if waited >= PATIENCE:
+                        return
+
+    def best(self) -> tuple[VrInr, float, float]:
+        """The best weights seen, with the squared error of those it began with and of these, in codes squared."""
+        self._looks_better()
+        began = VrInr(self.model.config)
+        began.load_state_dict({name: value.float().cpu() for name, value in self.begun.items()})
+        before = self.error(began.eval().requires_grad_(False))
+        found = self.kept_best
+        if found is None or (found.error >= before and self.base):
+            return began, before, before
+        return found.model, before, found.error
+
+    @torch.no_grad()
+    def error(self, model: VrInr) -> float:
+        """Mean squared difference to the other halves of held-out frames, codes squared; noise is a part of it."""
+        network = model.to(self.device)
+        errors = []
+        for sample in self.judged:
+            output = network(sample.source, tuple(sample.target.shape[-2:]), sample.noise)
+            errors.append(float((output - sample.target).square().mean()) * CODES**2)
+        return sum(errors) / len(errors)
+
+    def card(self, before: float, after: float) -> dict[str, str]:
+        """What the file says of its making."""
+        return {
+            "steps": str(self.step),
+            "begun with": self.base[:12] or "random weights",
+            "options": json.dumps(self._decisive()),
+            "held-out squared error": f"{before:.2f} -> {after:.2f} codes squared, noise included",
+        }
+
+    def identity(self) -> str:
+        """What must be equal for a state to be resumed."""
+        return json.dumps({"base": self.base, "clip": self.clip, "options": self._decisive()}, sort_keys=True)
+
+    def _decisive(self) -> dict[str, object]:
+        carried_out = {"steps", "minutes", "threads", "checkpoint_minutes", "device", "precision", "budget"}
+        return {name: value for name, value in to_plain(self.options).items() if name not in carried_out}
+
+    def _looks_better(self) -> bool:
+        """Judge the running mean of weights; keep it if it is the best so far."""
+        model = self.averaged()
+        error = self.error(model)
+        if self.kept_best is not None and error >= self.kept_best.error:
+            return False
+        self.kept_best = Judged(model.cpu(), error)
+        return True
+
+    def _progress(self, losses: list[float]) -> FitProgress:
+        return FitProgress(
+            step=self.step,
+            share=self.share,
+            loss=sum(losses) / len(losses),
+            psnr=float("nan"),
+            rate=self.rate(),
+            seconds=self.seconds,
+            resumed_at=self.resumed_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Weights and what they are worth."""
+
+    model: VrInr
+    error: float
+
+
+def _middle(run: Pixels, device: torch.device) -> Tensor:
+    """The middle of frames: (T, H, W, 3) -> (1, T, 3, h, w) in [0, 1]."""
+    height, width = (min(side, JUDGED_PX) for side in run.shape[1:3])
+    top, left = (run.shape[1] - height) // 2, (run.shape[2] - width) // 2
+    part = run[None, :, top : top + height, left : left + width]
+    return to_unit(torch.from_numpy(np.ascontiguousarray(part)).to(device))

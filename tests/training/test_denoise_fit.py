@@ -1,0 +1,151 @@
+"""Denoising learned from a noisy clip alone: what a step sees, what comes out, going on after a stop."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from media.clips import Spec, from_planes
+from networks import TINY, seeded
+from vrinr_cli.cli.app import app
+from vrinr_cli.errors import InputError, OptionError
+from vrinr_cli.jobs.noise import choose_noise
+from vrinr_cli.jobs.options import DenoiseOptions
+from vrinr_cli.model import checkpoint
+from vrinr_cli.model.header import read_header
+from vrinr_cli.training.denoise_fit import ALPHA, fit_denoise, two_halves
+from vrinr_cli.training.fit_options import DenoiseFitReport, FitOptions, FitProgress, FitRequest
+from vrinr_cli.training.grain import white_grain
+from vrinr_cli.video.probe import probe
+
+SIZE = (48, 64)
+SIGMA = 15.0
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    path = tmp_path / "w.safetensors"
+    config = replace(TINY, channels=24, mixed_channels=2, noise_input=True, fold=2, query_basis=4, query_units=12)
+    checkpoint.save(path, seeded(config, dtype=torch.float32, strength=0.01), card={})
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return noisy(tmp_path / "noisy.mkv")
+
+
+def noisy(path: Path, *, frames: int = 12) -> Path:
+    rng = np.random.default_rng(0)
+    y, x = np.indices(SIZE)
+    still = 128 + 50 * np.sin(y / 7) * np.cos(x / 9)
+    shown = [
+        (np.clip(np.round(still + SIGMA * rng.standard_normal(SIZE)), 0, 255).astype(np.uint8),) for _ in range(frames)
+    ]
+    return from_planes(path, shown, Spec(size=SIZE, frames=frames, codec="ffv1", pix_fmt="gray"))
+
+
+def fitted(clip: Path, weights: Path, output: Path, *, scratch: bool = False, **given: Any) -> DenoiseFitReport:
+    request = FitRequest(clip=clip, output=output, weights=weights, task="denoise", from_scratch=scratch)
+    options = {"steps": 80, "window": 32, "window_frames": 4, "precision": "fp32", "threads": 1, **given}
+    return fit_denoise(request, FitOptions(**options), report=lambda _: None)
+
+
+def test_the_two_halves_have_noise_that_has_nothing_to_do_with_each_other() -> None:
+    clean = torch.full((1, 8, 3, 64, 64), 0.5)
+    generator = torch.Generator().manual_seed(0)
+    grain = white_grain(torch.tensor([[0.01, 0.0]] * 3))
+    sample = two_halves(clean + 0.1 * torch.randn(clean.shape, generator=generator), grain, generator)
+    read, target = sample.source - clean, sample.target - clean
+    assert float((read * target).mean()) == pytest.approx(0, abs=3e-4)
+    assert float(read.var()) == pytest.approx(0.01 * (1 + ALPHA**2), rel=0.03)
+    assert float(target.var()) == pytest.approx(0.01 * (1 + 1 / ALPHA**2), rel=0.03)
+    assert sample.noise is not None
+    torch.testing.assert_close(sample.noise[0], grain.level * (1 + ALPHA**2))
+
+
+def test_a_fit_lowers_the_error_and_says_what_it_learned_of_the_noise(
+    clip: Path, weights: Path, tmp_path: Path
+) -> None:
+    report = fitted(clip, weights, tmp_path / "f.safetensors", rate=5e-3)
+    assert report.error_after < report.error_before - 5
+    assert report.sigma == pytest.approx(SIGMA, rel=0.1)
+    header = read_header(report.output)
+    assert header.fitted is not None
+    assert header.fitted.noise[0] == pytest.approx(SIGMA**2, rel=0.2)
+    assert (header.kind, header.protocol) == ("general", "blind")
+    choice = choose_noise(DenoiseOptions(), probe(clip), range(12), learned=header.fitted.noise)
+    assert "as the weights have learned it" in choice.note
+    assert [n for pair in zip(choice.constant, choice.slope, strict=True) for n in pair] == list(header.fitted.noise)
+    twice = choose_noise(DenoiseOptions(strength=2.0), probe(clip), range(12), learned=header.fitted.noise)
+    assert twice.constant[0] == pytest.approx(4 * choice.constant[0])
+
+
+def test_from_nothing(clip: Path, weights: Path, tmp_path: Path) -> None:
+    report = fitted(clip, weights, tmp_path / "f.safetensors", scratch=True, rate=1e-2)
+    assert read_header(report.output).card["begun with"] == "random weights"
+    assert report.error_after < report.error_before - 20
+
+
+def test_a_stopped_fit_goes_on_as_one_that_was_not(clip: Path, weights: Path, tmp_path: Path) -> None:
+    def stop(progress: FitProgress) -> None:
+        if progress.step == 40:
+            raise KeyboardInterrupt
+
+    whole = fitted(clip, weights, tmp_path / "whole.safetensors", steps=50, checkpoint_minutes=0.0)
+    request = FitRequest(clip=clip, output=tmp_path / "f.safetensors", weights=weights, task="denoise")
+    options = FitOptions(steps=50, window=32, window_frames=4, precision="fp32", threads=1, checkpoint_minutes=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        fit_denoise(request, options, report=stop)
+    assert (tmp_path / ".f.safetensors.state").exists()
+    again = fit_denoise(request, options, report=lambda _: None)
+    assert again.error_after == whole.error_after
+    assert request.output.read_bytes() == whole.output.read_bytes()
+    assert not (tmp_path / ".f.safetensors.state").exists()
+
+
+def test_no_gain_leaves_the_weights_as_they_were(clip: Path, weights: Path, tmp_path: Path) -> None:
+    report = fitted(clip, weights, tmp_path / "f.safetensors", steps=3, rate=0.5)
+    assert report.error_after == report.error_before
+    assert "no gain on the frames held out" in report.notes[-1]
+    before, after = checkpoint.load(weights).state_dict(), checkpoint.load(report.output).state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_what_cannot_be_fitted_is_refused(clip: Path, weights: Path, tmp_path: Path) -> None:
+    general = tmp_path / "general.safetensors"
+    checkpoint.save(general, seeded(dtype=torch.float32), card={})
+    with pytest.raises(OptionError, match="weights general are not told of noise"):
+        fitted(clip, general, tmp_path / "f.safetensors")
+    with pytest.raises(InputError, match="3 frames: too few"):
+        fitted(noisy(tmp_path / "short.mkv", frames=3), weights, tmp_path / "f.safetensors")
+    with pytest.raises(OptionError, match="from the clip alone"):
+        FitRequest(clip=clip, output=general, reference=clip, task="denoise")
+    with pytest.raises(OptionError, match="task 'sharpen'"):
+        FitRequest(clip=clip, output=general, task="sharpen")  # type: ignore[arg-type]
+
+
+def test_the_command_line(clip: Path, weights: Path, tmp_path: Path) -> None:
+    def run(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["fit", str(clip), *words])
+        return done.exit_code, done.stderr
+
+    output = tmp_path / "f.safetensors"
+    common = ("--task", "denoise", "--weights", str(weights), "--steps", "40", "--window", "32", "-o", str(output))
+    code, words = run(*common)
+    assert code == 0, words
+    assert "noise: sigma 1" in words
+    assert "codes squared" in words
+    code, words = run(*common, "--budget", "100K")
+    assert (code, "--budget with --task denoise" in words) == (2, True)
+    code, words = run("--from-scratch")
+    assert (code, "--from-scratch without --task denoise" in words) == (2, True)
+    done = CliRunner().invoke(
+        app, ["denoise", str(clip), "--weights", str(output), "-o", str(tmp_path / "clean.mkv"), "--codec", "ffv1"]
+    )
+    assert done.exit_code == 0, done.stderr
+    assert "as the weights have learned it" in done.stderr
