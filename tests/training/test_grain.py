@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from vrinr_cli.engine.noise import NoiseLevel, estimate_noise
 from vrinr_cli.training.corpus import Pixels
-from vrinr_cli.training.grain import LAGS, Grain, measure_grain
+from vrinr_cli.training.grain import Grain, measure_grain
 
 LENGTH = 8
 
@@ -103,13 +103,14 @@ def test_where_nothing_can_be_followed_the_finest_detail_is_believed() -> None:
     assert beside(noise, 1) == pytest.approx(0, abs=0.02)
 
 
-@pytest.mark.parametrize("pixels", [clip("white")[:3], clip("white")[:, :40, :40], clip("white")[:, :12, :12]])
-def test_too_little_to_see_grain_in_gives_white_noise(pixels: Pixels) -> None:
-    level = level_of(clip("white"))
-    grain = measure_grain((pixels,), level)
-    only = grain.kernel.clone()
-    only[range(3), range(3), LAGS, LAGS] -= 1
-    assert not only.any()
+@pytest.mark.parametrize("kind", ["white", "gray"])
+@pytest.mark.parametrize("part", [np.s_[:3], np.s_[:, :40, :40]], ids=["time", "space"])
+def test_too_little_to_see_grain_in_gives_noise_that_is_white_in_space(kind: str, part: tuple[slice, ...]) -> None:
+    pixels = clip(kind)[part]
+    noise = drawn(measure_grain((pixels,), level_of(clip(kind))))
+    assert beside(noise, 1) == pytest.approx(0, abs=0.02)
+    shared = float((noise[0] * noise[1]).mean() / (noise[0].std() * noise[1].std()))
+    assert shared == pytest.approx(1.0 if kind == "gray" else 0.0, abs=0.1)
 
 
 def test_the_choice_of_blocks_does_not_make_noise_smaller() -> None:

@@ -24,6 +24,8 @@ LAGS = 7
 CHOSEN = 0.1
 """Share of blocks that are measured: where one pair of frames differs least."""
 LEAST_BLOCKS = 12
+MOST_FRAMES, MOST_PX = 8, 1024
+"""Of a run and along each axis, where channels are compared."""
 REACH = 8
 """Pairs of pixels within which a block is followed."""
 OUTLIER = 1.7
@@ -69,12 +71,17 @@ class Grain:
         return (drawn * deviation).reshape(clips.shape)
 
 
-def white_grain(level: Tensor) -> Grain:
-    """White noise, (3, 2), of channels that have nothing to do with each other."""
+def white_grain(level: Tensor, shared: Tensor | None = None) -> Grain:
+    """Noise of pixels that have nothing to do with each other.
+
+    Args:
+        level: (3, 2).
+        shared: correlation of the channels, (3, 3); None is none.
+    """
     side = 2 * LAGS + 1
-    kernel = torch.zeros(3, 3, side, side)
-    kernel[range(3), range(3), LAGS, LAGS] = 1
-    return Grain(level, kernel)
+    covariance = torch.zeros(3, 3, side, side)
+    covariance[:, :, LAGS, LAGS] = torch.eye(3) if shared is None else shared
+    return Grain(level, _coloring(covariance))
 
 
 def measure_grain(runs: Sequence[Pixels], level: NoiseLevel) -> Grain:
@@ -89,15 +96,15 @@ def measure_grain(runs: Sequence[Pixels], level: NoiseLevel) -> Grain:
         level: of the same frames, as `estimate_noise` has it.
 
     Returns:
-        White noise where too few blocks can be measured, or most of them move.
+        Noise that is white in space where too few blocks can be measured, or most of them move.
     """
     plain = torch.stack([torch.tensor(level.constant) / CODES**2, torch.tensor(level.slope) / CODES], dim=1)
     blocks = [part for run in runs for part in _differences(run, plain)]
     if sum(len(part) for part in blocks) < LEAST_BLOCKS:
-        return white_grain(plain)
+        return white_grain(plain, _shared(runs))
     steady = _steady(torch.cat(blocks))
     if len(steady) < LEAST_BLOCKS:
-        return white_grain(plain)
+        return white_grain(plain, _shared(runs))
     covariance = _covariance(steady) / 2  # two frames' noise
     middle = covariance[:, :, LAGS, LAGS]
     variance = middle.diagonal()
@@ -105,6 +112,22 @@ def measure_grain(runs: Sequence[Pixels], level: NoiseLevel) -> Grain:
     spread = variance.clamp_min(1e-6).sqrt()
     unit = covariance / (spread[:, None, None, None] * spread[None, :, None, None])
     return Grain(plain * growth[:, None], _coloring(unit))
+
+
+def _shared(runs: Sequence[Pixels]) -> Tensor:
+    """Correlation of the channels in the finest detail of the flattest places: (3, 3)."""
+    details = []
+    for run in runs:
+        frames = to_unit(torch.from_numpy(np.ascontiguousarray(run[:MOST_FRAMES]))[None])[0]
+        height, width = (min(side, MOST_PX) // 2 * 2 for side in frames.shape[-2:])
+        even = frames[..., :height, :width]
+        rows = even[..., ::2, :] - even[..., 1::2, :]
+        detail = rows[..., ::2] - rows[..., 1::2]  # diagonal, as of a Haar wavelet
+        around = functional.avg_pool2d(rows.square().mean(dim=1, keepdim=True), 7, stride=1, padding=3)[..., ::2]
+        flattest = around.flatten() <= around.flatten().quantile(CHOSEN)
+        details.append(detail.transpose(0, 1).flatten(1)[:, flattest])
+    found = torch.cat(details, dim=1)
+    return torch.corrcoef(found).nan_to_num(0.0).fill_diagonal_(1.0)
 
 
 def _differences(run: Pixels, level: Tensor) -> list[Tensor]:
