@@ -138,6 +138,13 @@ def test_the_residual_counts_by_scale_and_by_noise() -> None:
     assert seeded(TINY).gain(same, same, white_noise(30)) == 0
 
 
+def test_beyond_the_scales_of_training_the_residual_counts_less() -> None:
+    model = seeded(replace(TINY, scales=(1.0, 4.0)))
+    at = [float(model.gain(Axis(4, 4 * s), Axis(5, 5 * s), None)) for s in (2, 4, 8, 32)]
+    assert at == pytest.approx([3 / 4, 15 / 16, 63 / 64 * 2**-0.15, 1023 / 1024 * 8**-0.15])
+    assert float(model.gain(Axis(4, 8), Axis(5, 40), None)) == pytest.approx(15 / 16)  # x2 and x8 are x4 together
+
+
 def test_clips_of_a_batch_have_their_own_noise() -> None:
     model = seeded(replace(TINY, noise_input=True, fold=2, match_reach=2))
     clip = noise(2, 3, 3, 6, 8)

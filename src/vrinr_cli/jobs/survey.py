@@ -69,7 +69,8 @@ def _weights_row(name: str) -> tuple[str, str]:
     words = [f"{header.parameters / 1e6:.2f} M parameters"]
     if isinstance(header.config, ModelConfig):
         low, high = header.config.scales
-        words.append(f"trained x{low:g} to x{high:g}")
-        words.append(f"{per_target_pixel(header.config, 4) / 1e3:.1f} GMAC per output megapixel at x4")
+        scale = 1 if header.config.noise_input else 4
+        words.append("told of noise" if header.config.noise_input else f"trained x{low:g} to x{high:g}")
+        words.append(f"{per_target_pixel(header.config, scale) / 1e3:.1f} GMAC per output megapixel at x{scale}")
     words += [f"{key}: {value}" for key, value in header.card.items() if key.startswith("validation")]
     return name, ", ".join([*words, f"sha256 {header.digest[:12]}"])

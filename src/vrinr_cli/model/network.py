@@ -21,6 +21,9 @@ from vrinr_cli.model.source import sigma_codes, trunk_axis
 from vrinr_cli.model.texture import TextureCode
 from vrinr_cli.model.trunk import Trunk
 
+DISTRUST = 0.15
+"""Of the residual beyond the scales of training (docs/decisions/0022)."""
+
 
 class VrInr(nn.Module):
     """One network for every scale."""
@@ -90,9 +93,10 @@ class VrInr(nn.Module):
 
     def gain(self, height: Axis, width: Axis, noise: Tensor | None) -> Tensor | float:
         """How much of the residual counts, of each clip: (B, 1, 1, 1, 1), or one number where no noise is told."""
+        beyond = beyond_gain(height, width, self.config.scales[1])
         if noise is None or not self.config.noise_input:
-            return residual_gain(height, width)
-        return 1 - (1 - residual_gain(height, width)) / (1 + sigma_codes(noise)[:, None, None, None, None])
+            return residual_gain(height, width) * beyond
+        return (1 - (1 - residual_gain(height, width)) / (1 + sigma_codes(noise)[:, None, None, None, None])) * beyond
 
 
 def whole_scales(height: Axis, width: Axis) -> tuple[int, int] | None:
@@ -108,6 +112,15 @@ def _at_once(features: Tensor, layers: list[nn.Conv2d]) -> list[Tensor]:
     bias = torch.cat([layer.bias for layer in layers if layer.bias is not None])
     together: Tensor = functional.conv2d(features, weight, bias)
     return list(together.split([layer.out_channels for layer in layers], dim=1))
+
+
+def beyond_gain(height: Axis, width: Axis, largest: float) -> float:
+    """How much of the residual counts at scales that training has not seen: less, the further beyond them.
+
+    1 up to the largest scale of training, then its ratio to the scale, to the power of `DISTRUST`.
+    """
+    scale = math.sqrt(height.scale * width.scale)
+    return float(min(largest / scale, 1.0) ** DISTRUST)
 
 
 def residual_gain(height: Axis, width: Axis) -> float:

@@ -11,7 +11,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from vrinr_cli.model.network import VrInr, residual_gain
+from vrinr_cli.model.network import VrInr
 from vrinr_cli.model.resample import Axis, kernel_matrix, resize
 
 
@@ -88,7 +88,7 @@ def restore_windows(model: VrInr, source: Tensor, windows: tuple[Window, ...]) -
     length = source.shape[1]
     features = model.trunk(source, model.scale_input(height, width)).flatten(0, 1)
     codes = model.code(features).split(length)  # B times (T, Z, h, w)
-    gain = residual_gain(height, width)
+    gain = float(model.gain(height, width, None))
     parts = []
     for clip, code, window in zip(source, codes, windows, strict=True):
         rows, columns = (
