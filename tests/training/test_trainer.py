@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -239,6 +240,26 @@ def test_it_learns_to_take_noise_away(tmp_path: Path) -> None:
     gains = dict(reports[-1].gains)
     assert list(gains) == ["x1 sigma 10", "x1 sigma 30", "x1 sigma 50", "x2 sigma 20"]
     assert min(gains[f"x1 sigma {n}"] for n in (10, 30, 50)) > 1  # dB; about 2.5 when this was written
+
+
+def test_validation_takes_no_time_from_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    class Slow(Trainer):
+        def train_step(self) -> float:
+            now[0] += 6.0
+            return super().train_step()
+
+        def validate(self) -> tuple[tuple[str, float], ...]:
+            now[0] += 1000.0
+            return (("x4", 1.0),)
+
+    options = replace(OPTIONS, steps=None, minutes=1.0, validate_minutes=0.25)
+    trainer = Slow(corpus(), TINY, options, output=tmp_path / "w", validation={"one": pictures(3, 64, 64)})
+    trainer.run(lambda _: None)
+    assert (trainer.step, trainer.seconds) == (10, 60.0)
+    assert [point.minutes for point in trainer.curve] == pytest.approx([0.3, 0.6, 0.9, 1.0])
 
 
 def test_progress_is_reported_in_order(tmp_path: Path) -> None:

@@ -102,6 +102,8 @@ class Loop(ABC):
         self.optimizers = self.make_optimizers()
         self.step = 0
         self.seconds = 0.0
+        self.aside = 0.0
+        """Seconds since the start or the last resume that are not the run's own: validation."""
         self.notes: dict[str, str] = {}
         """What the state keeps beside numbers."""
         self.resumed_at = 0
@@ -146,7 +148,7 @@ class Loop(ABC):
         saved = self.seconds
         while self.share < 1:
             loss = self.train_step()
-            self.seconds = resumed + time.monotonic() - started
+            self.seconds = resumed + time.monotonic() - started - self.aside
             if not math.isfinite(loss):
                 raise EngineError(f"the loss is {loss} at step {self.step}", hint="resume with a lower --rate")
             yield loss

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -164,7 +165,10 @@ class Trainer(Loop):
 
     def _validated(self, losses: list[float]) -> TrainProgress:
         """Validate, add to the curve, and tell."""
-        progress = replace(self._progress(losses), gains=self.validate())
+        begun = time.monotonic()
+        gains = self.validate()
+        self.aside += time.monotonic() - begun
+        progress = replace(self._progress(losses), gains=gains)
         if progress.gains:
             point = CurvePoint(
                 step=self.step,
