@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from typer.testing import CliRunner
 
 from media.clips import Spec, from_planes
@@ -17,6 +18,7 @@ from vrinr_cli.jobs.noise import choose_noise
 from vrinr_cli.jobs.options import DenoiseOptions
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.header import read_header
+from vrinr_cli.model.network import VrInr
 from vrinr_cli.training.denoise_fit import ALPHA, fit_denoise, two_halves
 from vrinr_cli.training.fit_options import DenoiseFitReport, FitOptions, FitProgress, FitRequest
 from vrinr_cli.training.grain import white_grain
@@ -59,13 +61,34 @@ def test_the_two_halves_have_noise_that_has_nothing_to_do_with_each_other() -> N
     clean = torch.full((1, 8, 3, 64, 64), 0.5)
     generator = torch.Generator().manual_seed(0)
     grain = white_grain(torch.tensor([[0.01, 0.0]] * 3))
-    sample = two_halves(clean + 0.1 * torch.randn(clean.shape, generator=generator), grain, generator)
+    noisy_clip = clean + 0.1 * torch.randn(clean.shape, generator=generator)
+    sample = two_halves(noisy_clip, grain, None, generator)
     read, target = sample.source - clean, sample.target - clean
     assert float((read * target).mean()) == pytest.approx(0, abs=3e-4)
     assert float(read.var()) == pytest.approx(0.01 * (1 + ALPHA**2), rel=0.03)
     assert float(target.var()) == pytest.approx(0.01 * (1 + 1 / ALPHA**2), rel=0.03)
     assert sample.noise is not None
     torch.testing.assert_close(sample.noise[0], grain.level * (1 + ALPHA**2))
+
+
+def test_where_noise_is_cut_off_the_weights_it_begins_with_are_right() -> None:
+    """Learned from noise alone, white would become the mean of what is left of its noise: about 0.96 here."""
+    generator = torch.Generator().manual_seed(0)
+    level = torch.tensor([[0.01, 0.0]] * 3)
+    clean = torch.full((1, 2, 3, 32, 32), 0.5)
+    clean[..., 16:] = 1.0
+    noisy_clip = (clean + 0.1 * torch.randn(clean.shape, generator=generator)).clamp(0, 1)
+
+    class Oracle(VrInr):
+        def forward(self, _: Tensor, __: tuple[int, int], noise: Tensor | None = None) -> Tensor:
+            assert noise is not None
+            return clean
+
+    sample = two_halves(noisy_clip, white_grain(level), Oracle(replace(TINY, noise_input=True)), generator)
+    assert torch.equal(sample.target[..., 16:], clean[..., 16:])
+    assert float(sample.target[..., :16].std()) == pytest.approx(0.1 * (1 + 1 / ALPHA**2) ** 0.5, rel=0.1)
+    alone = two_halves(noisy_clip, white_grain(level), None, generator)
+    assert float(alone.target[..., 16:].mean()) < 0.975
 
 
 def test_a_fit_lowers_the_error_and_says_what_it_learned_of_the_noise(

@@ -4,9 +4,11 @@ Pang, Zheng, Quan, Ji, "Recorrupted-to-Recorrupted: unsupervised deep learning f
 more noise e of the clip's own kind, y + alpha e and y - e / alpha have noise that has nothing to do with each other, so
 that a network that learns to give the second from the first learns to give the clean picture. What kind the clip's
 noise is, its level by intensity and how it hangs together over pixels and channels, is measured (`grain`): nothing in
-this asks it to be white. Frames that are held out decide when it ends and whether anything was gained.
+this asks it to be white. Near black and white noise is cut off and its mean is not 0; there the weights that the fit
+begins with are the target. Frames that are held out decide when it ends and whether anything was gained.
 """
 
+import copy
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,6 +42,8 @@ ALPHA = 0.5
 """Of the noise that is added, so much stays in what the network reads; the target has it divided by this."""
 TUNING_RATE, SCRATCH_RATE = 3e-4, 3e-3
 """Peak learning rates."""
+CLIPPED = 2.0
+"""Deviations from black or white within which noise counts as cut off: at 2 its mean is moved by 1 % of one."""
 AVERAGE = 0.99
 HELD_LENGTH, HELD_EVERY = 3, 5
 """The last of every so many pieces of so many frames is held out."""
@@ -133,12 +137,15 @@ def _in_codes(level: Tensor) -> Tensor:
     return level * torch.tensor([float(CODES**2), float(CODES)])
 
 
-def recorrupted(runs: Sequence[Pixels], grain: Grain, options: FitOptions, device: torch.device) -> Sampler:
+def recorrupted(
+    runs: Sequence[Pixels], grain: Grain, teacher: VrInr | None, options: FitOptions, device: torch.device
+) -> Sampler:
     """A sampler of windows with more noise, beside the same with other noise.
 
     Args:
         runs: noisy frames, (T, H, W, 3) each.
         grain: their noise.
+        teacher: what is right where noise is cut off; None takes the noisy clip for right there too.
         options: batch, frames and side of windows.
         device: where the samples are put.
     """
@@ -157,16 +164,30 @@ def recorrupted(runs: Sequence[Pixels], grain: Grain, options: FitOptions, devic
     def sample(rng: np.random.Generator) -> Sample:
         noisy = to_unit(torch.from_numpy(np.stack([window(rng) for _ in range(options.batch)])).to(device))
         generator = torch.Generator(device).manual_seed(int(rng.integers(1 << 62)))
-        return two_halves(noisy, grain, generator)
+        return two_halves(noisy, grain, teacher, generator)
 
     return sample
 
 
-def two_halves(noisy: Tensor, grain: Grain, generator: torch.Generator) -> Sample:
-    """Noisy clips, (B, T, 3, h, w) in [0, 1], with more noise and with other noise."""
+@torch.no_grad()
+def two_halves(noisy: Tensor, grain: Grain, teacher: VrInr | None, generator: torch.Generator) -> Sample:
+    """Noisy clips with more noise, and what shall be made of them: the same with other noise.
+
+    Args:
+        noisy: (B, T, 3, h, w) in [0, 1].
+        grain: their noise.
+        teacher: gives the target where noise is cut off.
+        generator: on the clips' device.
+    """
     more = grain.draw(noisy, generator)
-    told = grain.level.to(noisy) * (1 + ALPHA**2)
-    return Sample(noisy + ALPHA * more, noisy - more / ALPHA, noise=told.expand(len(noisy), 3, 2))
+    told = (grain.level.to(noisy) * (1 + ALPHA**2)).expand(len(noisy), 3, 2)
+    source, target = noisy + ALPHA * more, noisy - more / ALPHA
+    if teacher is not None:
+        clean = teacher(source, tuple(source.shape[-2:]), told)
+        constant, slope = grain.level.to(noisy)[:, :, None, None].unbind(1)
+        margin = CLIPPED * (constant + slope * clean.clamp(0, 1)).clamp_min(0).sqrt()
+        target = torch.where((clean > margin) & (clean < 1 - margin), target, clean)
+    return Sample(source, target, noise=told)
 
 
 class DenoiseRun(Loop):
@@ -207,18 +228,19 @@ class DenoiseRun(Loop):
             average=AVERAGE,
             checkpoint_minutes=options.checkpoint_minutes,
         )
+        teacher = copy.deepcopy(model).to(device).eval().requires_grad_(False) if base else None
         self.begun = {name: value.detach().clone() for name, value in model.state_dict().items()}
         super().__init__(
             model,
             schedule,
-            sampler=recorrupted(kept, grain, options, device),
+            sampler=recorrupted(kept, grain, teacher, options, device),
             loss=squared,
             output=output,
             device=device,
             dtype=dtype_of(options.precision, device),
         )
         generator = torch.Generator(device).manual_seed(options.seed)
-        self.judged = [two_halves(_middle(part, device), grain, generator) for part in held]
+        self.judged = [two_halves(_middle(part, device), grain, teacher, generator) for part in held]
         self.kept_best: Judged | None = None
 
     def make_optimizers(self) -> Optimizers:
