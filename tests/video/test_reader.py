@@ -171,6 +171,21 @@ class TestDamage:
         for start in range(19, 25):
             _assert_same(list(read_frames(info, start, start + 3, allow_damaged=True)), whole[start : start + 3])
 
+    def test_a_machine_with_one_core_sees_the_same(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """FFmpeg conceals damage in another way with one thread."""
+        info = probe(_damaged(tmp_path, "clip.mkv"))
+        frames = list(read_frames(info, 0, 60, allow_damaged=True))
+        monkeypatch.setattr(os, "cpu_count", lambda: 1)
+        if not hasattr(os, "sched_setaffinity"):
+            _assert_same(list(read_frames(info, 0, 60, allow_damaged=True)), frames)
+            return
+        all_cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(all_cores)})
+        try:
+            _assert_same(list(read_frames(info, 0, 60, allow_damaged=True)), frames)
+        finally:
+            os.sched_setaffinity(0, all_cores)
+
     def test_before_the_first_good_picture_that_one_is_shown(self, tmp_path: Path) -> None:
         whole = clips.plain(tmp_path / "whole.mkv", frames=60)
         info = probe(damaged.with_noise(whole, tmp_path / "clip.mkv", packet=0))

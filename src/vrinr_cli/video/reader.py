@@ -44,7 +44,7 @@ def read_frames(
         stop: index after the last frame, at most the number of frames.
         allow_damaged: give the last good picture once more where one is damaged or missing.
         on_repeat: called with the index of each frame that has another's picture.
-        threads: of the decoder; 0 is one a core.
+        threads: of the decoder; 0 is one a core, a few at least.
 
     Raises:
         ValueError: the range is not within the source.

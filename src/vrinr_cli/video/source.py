@@ -1,5 +1,6 @@
 """Opening a source: local files only, by content, no playlists; and choosing what to decode."""
 
+import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -124,13 +125,18 @@ def only(container: InputContainer, stream: VideoStream) -> None:
             other.discard = Discard.all
 
 
+LEAST_THREADS = 4
+"""Of a decoder. With one or two FFmpeg conceals damage otherwise, so that a damaged file would be read in another way
+on a machine with a single core."""
+
+
 def decoder_of(stream: VideoStream, name: str, *, threads: int = 0, by_frames: bool = True) -> VideoCodecContext:
     """A decoder for the stream's packets.
 
     Args:
         stream: of an open file.
         name: FFmpeg's name of the decoder.
-        threads: 0 is one a core.
+        threads: 0 is one a core, `LEAST_THREADS` at least.
         by_frames: decode several frames at a time, not only parts of one.
     """
     context = stream.codec_context
@@ -138,7 +144,7 @@ def decoder_of(stream: VideoStream, name: str, *, threads: int = 0, by_frames: b
         context = cast(VideoCodecContext, av.CodecContext.create(name, "r"))
         context.extradata = stream.codec_context.extradata
     context.thread_type = ThreadType.AUTO if by_frames else ThreadType.SLICE
-    context.thread_count = threads
+    context.thread_count = threads or max(LEAST_THREADS, os.cpu_count() or 1)
     return context
 
 
