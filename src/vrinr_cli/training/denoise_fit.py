@@ -25,15 +25,13 @@ from vrinr_cli.model import checkpoint
 from vrinr_cli.model.header import FittedTo, read_header
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.model.source import CODES
-from vrinr_cli.record import to_plain
 from vrinr_cli.training import footage
 from vrinr_cli.training.corpus import Pixels
 from vrinr_cli.training.degrade import to_unit
 from vrinr_cli.training.fit_lock import only_one
-from vrinr_cli.training.fit_options import DenoiseFitReport, FitOptions, FitProgress, FitRequest
+from vrinr_cli.training.fit_options import DenoiseFitReport, FitOptions, FitProgress, FitRequest, decisive
 from vrinr_cli.training.fit_samples import squared
 from vrinr_cli.training.grain import Grain, measure_grain
-from vrinr_cli.training.interrupts import HeldInterrupts
 from vrinr_cli.training.loop import Loop, Sample, Sampler, Schedule, dtype_of
 from vrinr_cli.training.optimizer import Optimizers, muon_and_adamw
 from vrinr_cli.video.probe import probe
@@ -255,22 +253,20 @@ class DenoiseRun(Loop):
             EngineError: the loss is no longer finite.
             KeyboardInterrupt: Ctrl-C or SIGTERM; the state holds the last step.
         """
-        self.resume()
         losses: list[float] = []
         waited = 0
-        with HeldInterrupts() as interrupts:
-            for loss in self.losses():
-                losses.append(loss)
-                if self.step % REPORT_STEPS == 0:
-                    report(self._progress(losses))
-                    losses.clear()
-                if interrupts.is_asked:
-                    self.save_state()
-                    interrupts.check()
-                if self.step % CHECK_STEPS == 0:
-                    waited = 0 if self._looks_better() else waited + 1
-                    if waited >= PATIENCE:
-                        return
+
+        def noted(loss: float) -> bool:
+            nonlocal waited
+            losses.append(loss)
+            if self.step % REPORT_STEPS == 0:
+                report(self._progress(losses))
+                losses.clear()
+            if self.step % CHECK_STEPS == 0:
+                waited = 0 if self._looks_better() else waited + 1
+            return waited >= PATIENCE
+
+        self.learn_until(noted)
 
     def best(self) -> tuple[VrInr, float, float]:
         """The best weights seen, with the squared error of those it began with and of these, in codes squared."""
@@ -298,17 +294,13 @@ class DenoiseRun(Loop):
         return {
             "steps": str(self.step),
             "begun with": self.base[:12] or "random weights",
-            "options": json.dumps(self._decisive()),
+            "options": json.dumps(decisive(self.options)),
             "held-out squared error": f"{before:.2f} -> {after:.2f} codes squared, noise included",
         }
 
     def identity(self) -> str:
         """What must be equal for a state to be resumed."""
-        return json.dumps({"base": self.base, "clip": self.clip, "options": self._decisive()}, sort_keys=True)
-
-    def _decisive(self) -> dict[str, object]:
-        carried_out = {"steps", "minutes", "threads", "checkpoint_minutes", "device", "precision", "budget"}
-        return {name: value for name, value in to_plain(self.options).items() if name not in carried_out}
+        return json.dumps({"base": self.base, "clip": self.clip, "options": decisive(self.options)}, sort_keys=True)
 
     def _looks_better(self) -> bool:
         """Judge the running mean of weights; keep it if it is the best so far."""

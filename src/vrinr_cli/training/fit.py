@@ -36,9 +36,9 @@ from vrinr_cli.training.fit_options import (
     FitScore,
     RatePoint,
     ScaleScore,
+    decisive,
 )
 from vrinr_cli.training.fit_samples import in_turn, paired_windows, squared
-from vrinr_cli.training.interrupts import HeldInterrupts
 from vrinr_cli.training.loop import Loop, Loss, Sample, Sampler, Schedule, dtype_of
 from vrinr_cli.training.measure import score
 
@@ -216,18 +216,17 @@ class CorrectionRun(Loop):
             EngineError: the loss is no longer finite.
             KeyboardInterrupt: Ctrl-C or SIGTERM; the state holds the last step.
         """
-        self.resume()
         losses: list[float] = []
-        with HeldInterrupts() as interrupts:
-            for loss in self.losses():
-                losses.append(loss)
-                if self.step % REPORT_STEPS == 0:
-                    report(self._progress(losses))
-                    losses.clear()
-                    self.errors.clear()
-                if interrupts.is_asked:
-                    self.save_state()
-                    interrupts.check()
+
+        def noted(loss: float) -> bool:
+            losses.append(loss)
+            if self.step % REPORT_STEPS == 0:
+                report(self._progress(losses))
+                losses.clear()
+                self.errors.clear()
+            return False
+
+        self.learn_until(noted)
 
     def change(self) -> dict[str, Tensor]:
         """What was learned: the running mean of weights less the general ones."""
@@ -246,19 +245,15 @@ class CorrectionRun(Loop):
             "steps": str(self.step),
             "device": self.device.type,
             "precision": str(self.dtype).removeprefix("torch."),
-            "options": json.dumps(self._decisive()),
+            "options": json.dumps(decisive(self.options)),
             "gain": f"{result.gain:+.2f} dB psnr_y over {self.material.judged[0].frames} frames at "
             + ", ".join(f"x{scale:g}" for scale in self.material.fitted.scales),
         }
 
     def identity(self) -> str:
         """What must be equal for a state to be resumed: all but how the fit is carried out."""
-        parts = {"base": self.base, "fitted": to_plain(self.material.fitted), "options": self._decisive()}
+        parts = {"base": self.base, "fitted": to_plain(self.material.fitted), "options": decisive(self.options)}
         return json.dumps(parts, sort_keys=True)
-
-    def _decisive(self) -> dict[str, object]:
-        carried_out = {"steps", "minutes", "threads", "checkpoint_minutes", "device", "precision", "budget"}
-        return {name: value for name, value in to_plain(self.options).items() if name not in carried_out}
 
     def _watched(self, output: Tensor, sample: Sample, share: float) -> Tensor:
         self.errors.append(float((output.detach() - sample.target).square().mean()))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from vrinr_cli.errors import OptionError
+from vrinr_cli.record import to_plain
 
 FitPreset = Literal["paper", "best", "small"]
 FitTask = Literal["upscale", "denoise"]
@@ -96,6 +97,12 @@ class FitOptions:
             (not 0 <= self.threads <= 1024, f"threads {self.threads}, not 0 to 1024"),
             (not self.checkpoint_minutes >= 0, f"checkpoint minutes {self.checkpoint_minutes}, not 0 or more"),
         )
+
+
+def decisive(options: FitOptions) -> dict[str, object]:
+    """All options but how a fit is carried out: what must be equal for a state to be taken up."""
+    carried_out = {"steps", "minutes", "threads", "checkpoint_minutes", "device", "precision", "budget"}
+    return {name: value for name, value in to_plain(options).items() if name not in carried_out}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from vrinr_cli.engine.device import choose
 from vrinr_cli.errors import EngineError, WeightsError
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.network import VrInr
+from vrinr_cli.training.interrupts import HeldInterrupts
 from vrinr_cli.training.optimizer import STATE_KEYS, Optimizers, adamw
 from vrinr_cli.training.windows import Window, restore_windows
 
@@ -156,6 +157,27 @@ class Loop(ABC):
                 self.save_state()
                 saved = self.seconds
         self.save_state()
+
+    def learn_until(self, is_over: Callable[[float], bool]) -> None:
+        """Step from the state of a stopped run, if there is one, to the end or to a step that is said to be the last.
+
+        Args:
+            is_over: told each step's loss; whether that was the last step.
+
+        Raises:
+            WeightsError: the state belongs to another run.
+            EngineError: the loss is no longer finite.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; the state holds the last step.
+        """
+        self.resume()
+        with HeldInterrupts() as interrupts:
+            for loss in self.losses():
+                ends = is_over(loss)
+                if interrupts.is_asked:
+                    self.save_state()
+                    interrupts.check()
+                if ends:
+                    return
 
     def train_step(self) -> float:
         """One optimizer step; gives its loss."""
