@@ -155,6 +155,11 @@ def test_what_cannot_be_meant_is_refused(given: dict[str, Any], words: str) -> N
         DenoiseOptions(**given)
 
 
+def test_a_plain_kernel_takes_no_noise_away() -> None:
+    with pytest.raises(OptionError, match="method lanczos takes no noise away"):
+        UpscaleOptions(method="lanczos", denoise=DenoiseOptions())
+
+
 def test_color_clips_keep_their_kind(tmp_path: Path) -> None:
     source = clips.plain(tmp_path / "in.mp4", frames=4)
     denoise(source, tmp_path / "out.mp4", sigma=8.0, codec=None)

@@ -20,6 +20,7 @@ from vrinr_cli.model import checkpoint
 from vrinr_cli.model.header import read_header
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.training.denoise_fit import ALPHA, fit_denoise, two_halves
+from vrinr_cli.training.fit import fit
 from vrinr_cli.training.fit_options import DenoiseFitReport, FitOptions, FitProgress, FitRequest
 from vrinr_cli.training.grain import white_grain
 from vrinr_cli.video.probe import probe
@@ -144,6 +145,9 @@ def test_what_cannot_be_fitted_is_refused(clip: Path, weights: Path, tmp_path: P
     checkpoint.save(general, seeded(dtype=torch.float32), card={})
     with pytest.raises(OptionError, match="weights general are not told of noise"):
         fitted(clip, general, tmp_path / "f.safetensors")
+    enlarge = FitRequest(clip=clip, output=tmp_path / "f.safetensors", weights=weights)
+    with pytest.raises(OptionError, match="weights w are told of noise, and cannot be corrected"):
+        fit(enlarge, FitOptions(steps=1), report=lambda _: None)
     with pytest.raises(InputError, match="3 frames: too few"):
         fitted(noisy(tmp_path / "short.mkv", frames=3), weights, tmp_path / "f.safetensors")
     with pytest.raises(OptionError, match="from the clip alone"):

@@ -82,7 +82,7 @@ def estimate_noise(frames: Sequence[NDArray[np.uint8] | Tensor]) -> NoiseLevel |
     Raises:
         EngineError: a frame of another shape or type, or of another size than the first.
     """
-    chosen = [_channels_first(frames[index], index) for index in _spread(len(frames))]
+    chosen = [_channels_first(frames[index], index) for index in spread(len(frames))]
     if not chosen or min(chosen[0].shape[1:]) < BLOCK_PX:
         return None
     _check_sizes(chosen)
@@ -106,7 +106,7 @@ def _line(samples: Tensor) -> tuple[float, float] | None:
     return fit_line(flat_levels(blocks)) if len(blocks.mean) >= MIN_BLOCKS else None
 
 
-def _spread(count: int) -> list[int]:
+def spread(count: int) -> list[int]:
     """Indices of at most `MAX_FRAMES` of so many frames, evenly from the first to the last."""
     if count <= MAX_FRAMES:
         return list(range(count))

@@ -74,7 +74,7 @@ class JobReport:
     weights: str
     """sha256 of the weights; empty for the plain methods."""
     tile: int
-    """Side in source pixels; 0 means that no tiles were needed."""
+    """Side in pixels of the network's trunk; 0 means that no tiles were needed."""
     halvings: int
     redone_in_fp32: int
     repeated_frames: int

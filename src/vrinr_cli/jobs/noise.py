@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vrinr_cli.engine.color import ColorConverter, Picture
-from vrinr_cli.engine.noise import CODES, MAX_FRAMES, NoiseLevel, Rgb, as_told, estimate_noise
+from vrinr_cli.engine.noise import CODES, NoiseLevel, Rgb, as_told, estimate_noise, spread
 from vrinr_cli.errors import InputError
 from vrinr_cli.jobs.options import DenoiseOptions
 from vrinr_cli.video.info import SourceInfo
@@ -91,7 +91,7 @@ def measure_noise(source: SourceInfo, frames: range, *, allow_damaged: bool = Fa
     converter = ColorConverter(picture, picture, torch.device("cpu"))
     rows, columns = (_middle(side) for side in source.size)
     pictures = []
-    for index in _spread(frames):
+    for index in (frames[number] for number in spread(len(frames))):
         with closing(read_frames(source, index, index + 1, allow_damaged=allow_damaged)) as read:  # type: ignore[type-var]
             pictures += [converter.network_input(frame.planes, rows, columns) for frame in read]
     level = estimate_noise(pictures)
@@ -106,13 +106,6 @@ def measure_noise(source: SourceInfo, frames: range, *, allow_damaged: bool = Fa
 def _middle(side: int) -> tuple[int, int]:
     taken = min(side, LARGEST_SIDE)
     return (side - taken) // 2, (side + taken) // 2
-
-
-def _spread(frames: range) -> list[int]:
-    """At most `MAX_FRAMES` of them, from the first to the last."""
-    if len(frames) <= MAX_FRAMES:
-        return list(frames)
-    return [frames[number * (len(frames) - 1) // (MAX_FRAMES - 1)] for number in range(MAX_FRAMES)]
 
 
 def _rgb(values: Sequence[float]) -> Rgb:

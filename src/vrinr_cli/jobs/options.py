@@ -75,7 +75,8 @@ class UpscaleOptions:
     device: str = "auto"
     precision: str = "auto"
     tile: int | None = None
-    """Side of a tile in source pixels; None measures and chooses."""
+    """Side of a tile in pixels of the network's trunk, which are the source's or, where it folds, several of them; None
+    measures and chooses."""
     memory: int | None = None
     """Bytes that the engine may take; None takes a share of what is free."""
     threads: int = 0
@@ -88,6 +89,8 @@ class UpscaleOptions:
     def __post_init__(self) -> None:
         if self.method not in ("vrinr", "bicubic", "lanczos"):
             raise OptionError(f"method is {self.method!r}", hint="choose vrinr, bicubic or lanczos")
+        if self.denoise is not None and self.method != "vrinr":
+            raise OptionError(f"method {self.method} takes no noise away", hint="leave out the method, or denoise")
         if self.audio not in ("auto", "copy", "aac", "none"):
             raise OptionError(f"audio is {self.audio!r}", hint="choose auto, copy, aac or none")
         if self.precision not in ("auto", "fp32", "bf16", "fp16"):

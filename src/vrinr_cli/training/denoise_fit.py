@@ -248,6 +248,8 @@ class DenoiseRun(Loop):
     def learn(self, report: Report) -> None:
         """Step to the end, or until the held-out frames gain nothing any more.
 
+        After a resume the best weights are those seen since.
+
         Raises:
             WeightsError: the state belongs to another fit.
             EngineError: the loss is no longer finite.

@@ -90,6 +90,10 @@ def correct(request: FitRequest, options: FitOptions, *, report: Report) -> FitR
     if options.threads:
         torch.set_num_threads(options.threads)
     general = checkpoint.load(request.weights)
+    if general.config.fold > 1 or general.config.noise_input:
+        raise OptionError(
+            f"weights {request.weights.stem} are told of noise, and cannot be corrected", hint="use --task denoise"
+        )
     budget = options.budget or DEFAULT_BUDGET
     check_budget(general.state_dict(), budget)
     material = gather(request, options)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vrinr_cli.engine.noise import NoiseLevel
+from vrinr_cli.engine.noise import NoiseLevel, as_told
 from vrinr_cli.model.matching import find, luma_codes, price_of
 from vrinr_cli.model.source import fold_pixels
 from vrinr_cli.training.corpus import Pixels
@@ -98,7 +98,7 @@ def measure_grain(runs: Sequence[Pixels], level: NoiseLevel) -> Grain:
     Returns:
         Noise that is white in space where too few blocks can be measured, or most of them move.
     """
-    plain = torch.stack([torch.tensor(level.constant) / CODES**2, torch.tensor(level.slope) / CODES], dim=1)
+    plain = as_told(level.constant, level.slope)[0]
     blocks = [part for run in runs for part in _differences(run, plain)]
     if sum(len(part) for part in blocks) < LEAST_BLOCKS:
         return white_grain(plain, _shared(runs))
