@@ -19,7 +19,7 @@ from vrinr_cli.jobs.options import DenoiseOptions
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.header import read_header
 from vrinr_cli.model.network import VrInr
-from vrinr_cli.training.denoise_fit import ALPHA, fit_denoise, two_halves
+from vrinr_cli.training.denoise_fit import ALPHA, DenoiseRun, fit_denoise, two_halves
 from vrinr_cli.training.fit import fit
 from vrinr_cli.training.fit_options import DenoiseFitReport, FitOptions, FitProgress, FitRequest
 from vrinr_cli.training.grain import white_grain
@@ -116,20 +116,37 @@ def test_from_nothing(clip: Path, weights: Path, tmp_path: Path) -> None:
 
 
 def test_a_stopped_fit_goes_on_as_one_that_was_not(clip: Path, weights: Path, tmp_path: Path) -> None:
+    whole, resumed = fitted_twice(clip, weights, tmp_path, steps=50, stopped=40)
+    assert resumed.error_after == whole.error_after
+    assert resumed.output.read_bytes() == whole.output.read_bytes()
+    assert not (tmp_path / ".f.safetensors.state").exists()
+
+
+def test_the_best_weights_are_remembered_over_a_stop(
+    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DenoiseRun, "error", lambda run, _: 100.0 + run.step)  # the first look, at step 60, is best
+    whole, resumed = fitted_twice(clip, weights, tmp_path, steps=130, stopped=100)
+    assert (whole.error_after, resumed.error_after) == (160, 160)
+    assert resumed.output.read_bytes() == whole.output.read_bytes()
+
+
+def fitted_twice(
+    clip: Path, weights: Path, folder: Path, *, steps: int, stopped: int
+) -> tuple[DenoiseFitReport, DenoiseFitReport]:
+    """Without a stop, and with one."""
+
     def stop(progress: FitProgress) -> None:
-        if progress.step == 40:
+        if progress.step == stopped:
             raise KeyboardInterrupt
 
-    whole = fitted(clip, weights, tmp_path / "whole.safetensors", steps=50, checkpoint_minutes=0.0)
-    request = FitRequest(clip=clip, output=tmp_path / "f.safetensors", weights=weights, task="denoise")
-    options = FitOptions(steps=50, window=32, window_frames=4, precision="fp32", threads=1, checkpoint_minutes=0.0)
+    whole = fitted(clip, weights, folder / "whole.safetensors", steps=steps, checkpoint_minutes=0.0)
+    request = FitRequest(clip=clip, output=folder / "f.safetensors", weights=weights, task="denoise")
+    options = FitOptions(steps=steps, window=32, window_frames=4, precision="fp32", threads=1, checkpoint_minutes=0.0)
     with pytest.raises(KeyboardInterrupt):
         fit_denoise(request, options, report=stop)
-    assert (tmp_path / ".f.safetensors.state").exists()
-    again = fit_denoise(request, options, report=lambda _: None)
-    assert again.error_after == whole.error_after
-    assert request.output.read_bytes() == whole.output.read_bytes()
-    assert not (tmp_path / ".f.safetensors.state").exists()
+    assert (folder / ".f.safetensors.state").exists()
+    return whole, fit_denoise(request, options, report=lambda _: None)
 
 
 def test_no_gain_leaves_the_weights_as_they_were(clip: Path, weights: Path, tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ begins with are the target. Frames that are held out decide when it ends and whe
 
 import copy
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +49,8 @@ JUDGED_PX = 256
 CHECK_STEPS, PATIENCE = 60, 4
 """Steps between looks at the held-out frames, and how many of them without a gain end the fit."""
 REPORT_STEPS = 20
+_LEAST_ERROR, _IN_VAIN = "least error", "looks in vain"
+"""What the state remembers of the looks at the held-out frames."""
 
 Report = Callable[[FitProgress], None]
 
@@ -239,7 +240,6 @@ class DenoiseRun(Loop):
         )
         generator = torch.Generator(device).manual_seed(options.seed)
         self.judged = [two_halves(_middle(part, device), grain, teacher, generator) for part in held]
-        self.kept_best: Judged | None = None
 
     def make_optimizers(self) -> Optimizers:
         """Muon for a network that begins with nothing, AdamW for one that is tuned."""
@@ -248,38 +248,32 @@ class DenoiseRun(Loop):
     def learn(self, report: Report) -> None:
         """Step to the end, or until the held-out frames gain nothing any more.
 
-        After a resume the best weights are those seen since.
-
         Raises:
             WeightsError: the state belongs to another fit.
             EngineError: the loss is no longer finite.
             KeyboardInterrupt: Ctrl-C or SIGTERM; the state holds the last step.
         """
         losses: list[float] = []
-        waited = 0
 
         def noted(loss: float) -> bool:
-            nonlocal waited
             losses.append(loss)
             if self.step % REPORT_STEPS == 0:
                 report(self._progress(losses))
                 losses.clear()
             if self.step % CHECK_STEPS == 0:
-                waited = 0 if self._looks_better() else waited + 1
-            return waited >= PATIENCE
+                self._judge()
+            return int(self.notes.get(_IN_VAIN, "0")) >= PATIENCE
 
         self.learn_until(noted)
 
     def best(self) -> tuple[VrInr, float, float]:
         """The best weights seen, with the squared error of those it began with and of these, in codes squared."""
-        self._looks_better()
-        began = VrInr(self.model.config)
-        began.load_state_dict({name: value.float().cpu() for name, value in self.begun.items()})
-        before = self.error(began.eval().requires_grad_(False))
-        found = self.kept_best
-        if found is None or (found.error >= before and self.base):
+        self._judge()
+        began = self._network(self.begun)
+        before, after = self.error(began), float(self.notes[_LEAST_ERROR])
+        if after >= before and self.base:
             return began, before, before
-        return found.model, before, found.error
+        return self._network(self.kept), before, after
 
     @torch.no_grad()
     def error(self, model: VrInr) -> float:
@@ -304,14 +298,20 @@ class DenoiseRun(Loop):
         """What must be equal for a state to be resumed."""
         return json.dumps({"base": self.base, "clip": self.clip, "options": decisive(self.options)}, sort_keys=True)
 
-    def _looks_better(self) -> bool:
-        """Judge the running mean of weights; keep it if it is the best so far."""
+    def _judge(self) -> None:
+        """Keep the running mean of weights if it is the best so far; the state remembers it."""
         model = self.averaged()
         error = self.error(model)
-        if self.kept_best is not None and error >= self.kept_best.error:
-            return False
-        self.kept_best = Judged(model.cpu(), error)
-        return True
+        if error < float(self.notes.get(_LEAST_ERROR, "inf")):
+            self.kept = {name: value.cpu() for name, value in model.state_dict().items()}
+            self.notes |= {_LEAST_ERROR: repr(error), _IN_VAIN: "0"}
+        else:
+            self.notes[_IN_VAIN] = str(int(self.notes[_IN_VAIN]) + 1)
+
+    def _network(self, weights: Mapping[str, Tensor]) -> VrInr:
+        model = VrInr(self.model.config)
+        model.load_state_dict({name: value.float().cpu() for name, value in weights.items()})
+        return model.eval().requires_grad_(False)
 
     def _progress(self, losses: list[float]) -> FitProgress:
         return FitProgress(
@@ -323,14 +323,6 @@ class DenoiseRun(Loop):
             seconds=self.seconds,
             resumed_at=self.resumed_at,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Weights and what they are worth."""
-
-    model: VrInr
-    error: float
 
 
 def _middle(run: Pixels, device: torch.device) -> Tensor:

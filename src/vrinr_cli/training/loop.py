@@ -107,6 +107,8 @@ class Loop(ABC):
         """Seconds since the start or the last resume that are not the run's own: validation."""
         self.notes: dict[str, str] = {}
         """What the state keeps beside numbers."""
+        self.kept: dict[str, Tensor] = {}
+        """Tensors that the state keeps beside the run's own, on the CPU."""
         self.resumed_at = 0
         """The step of the state that was taken up."""
 
@@ -219,6 +221,7 @@ class Loop(ABC):
         """Write everything that a resume needs, whole or not at all."""
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"mean.{k}": v for k, v in self.mean.items()}
+        tensors |= {f"kept.{k}": v for k, v in self.kept.items()}
         for name, parameter in self.model.named_parameters():
             for key, value in self.optimizers.state_of(parameter).items():
                 tensors[f"{key}.{name}"] = value
@@ -243,9 +246,10 @@ class Loop(ABC):
             raise WeightsError(f"{self.state_path.name}: the state of another run", hint=hint)
         self.model.load_state_dict(below(tensors, "model."))
         self.mean = {k: v.to(self.device) for k, v in below(tensors, "mean.").items()}
+        self.kept = below(tensors, "kept.")
         for name, parameter in self.model.named_parameters():
-            kept = {key: tensors[f"{key}.{name}"] for key in STATE_KEYS if f"{key}.{name}" in tensors}
-            self.optimizers.load_state_of(parameter, kept)
+            moments = {key: tensors[f"{key}.{name}"] for key in STATE_KEYS if f"{key}.{name}" in tensors}
+            self.optimizers.load_state_of(parameter, moments)
         self.step, self.seconds = int(words["step"]), float(words["seconds"])
         self.resumed_at = self.step
         self.notes = {key: value for key, value in words.items() if key not in {"run", "step", "seconds"}}
