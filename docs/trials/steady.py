@@ -3,7 +3,7 @@
     python docs/trials/steady.py data/val
 
 Still: the first frame of each clip, fifteen times, each with its own white noise. The deviation over time of each
-sample, root of the mean square over samples and clips, in 8-bit codes: of the noisy frames, of windows of five of them
+sample, root of the mean square over samples and clips, in 8-bit codes: of the noisy frames, of every five of them
 averaged, of what the weights `denoise` give, and of what they give where each frame is a clip of its own.
 
 Moving: over the same still frames, noise and all, a gray bar of 24 pixels moves to the right. Behind it lie the pixels
@@ -78,7 +78,7 @@ def flicker(model: VrInr, scenes: list[Tensor]) -> dict[str, float]:
         seen = noisy(scene.expand(FRAMES, -1, -1, -1))
         ways = {
             "noisy": seen,
-            "mean of five": torch.stack([seen[t - 2 : t + 3].mean(dim=0) for t in range(2, FRAMES - 2)]),
+            "mean of five": seen.unflatten(0, (-1, 5)).mean(dim=1),
             "denoise, each frame alone": torch.cat([denoised(model, frame[None]) for frame in seen]),
             "denoise": denoised(model, seen),
         }
