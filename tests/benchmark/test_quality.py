@@ -426,10 +426,17 @@ def test_speed_takes_no_option_that_it_does_not_use(option: tuple[str, str]) -> 
     assert f"--speed takes no {option[0]}; leave it out" in done.stderr
 
 
-def test_speed_times_one_preset() -> None:
-    done = run("--speed", "--preset", "paper", "--preset", "best")
+@pytest.mark.parametrize("option", ["--preset", "--weights"])
+def test_speed_times_one_thing(option: str) -> None:
+    done = run("--speed", option, "paper", option, "best")
     assert done.exit_code == 2
-    assert "--speed times one --preset, not 2; leave the others out" in done.stderr
+    assert f"--speed times one {option}, not 2; leave the others out" in done.stderr
+
+
+def test_the_speed_of_a_job_takes_no_clips() -> None:
+    done = run("--speed", "--frames", "2")
+    assert done.exit_code == 2
+    assert "--speed takes no --frames; leave it out" in done.stderr
 
 
 def test_a_bar_on_stderr_leaves_stdout_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,14 +39,6 @@ def test_on_a_terminal_there_are_words() -> None:
     assert "k points/s" in done.stdout
 
 
-def test_a_speed_of_nothing_is_refused() -> None:
-    done = CliRunner().invoke(app, ["benchmark", "--speed"])
-    assert done.exit_code == 2
-    assert "what is to be timed?; add --preset paper" in done.stderr
-    done = CliRunner().invoke(app, ["benchmark"])
-    assert done.exit_code == 2
-
-
 def test_one_frame_is_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "FRAMES", 1)
     assert speed.measure("paper", choose("cpu", "fp32")).title == "paper, 1 frame of 16x16"

@@ -28,7 +28,7 @@ def cost_by_loop(frame: Tensor, other: Tensor, place: tuple[int, int], move: tup
     return cost
 
 
-@pytest.mark.parametrize("reach", [1, 3])
+@pytest.mark.parametrize("reach", [1, 3, 11])  # of the last, numbers and costs need 64 bits
 def test_each_pixel_finds_the_cheapest_place(reach: int) -> None:
     frame, other = codes(1, 5, 6, seed=1), codes(1, 5, 6, seed=2)
     there, back = find(frame, other, reach)
@@ -56,6 +56,23 @@ def test_a_picture_that_moves_is_found_again(down: int, right: int, seed: int) -
 def test_flat_pictures_stand() -> None:
     flat = torch.full((1, 6, 7), 90.0)
     assert all(torch.equal(places[0], torch.arange(42)) for places in find(flat, flat, 2))
+
+
+def test_what_is_too_dear_is_never_chosen() -> None:
+    frame, other = codes(2, 6, 7, seed=1), codes(2, 6, 7, seed=2)
+    there, back = find(frame, other, 2, torch.tensor([3.0, 1e7])[:, None, None])
+    itself = torch.arange(42)
+    assert torch.equal(there[1], itself)
+    assert torch.equal(back[1], itself)
+    assert torch.equal(there[0], find(frame[:1], other[:1], 2)[0][0])
+    assert not torch.equal(there[0], itself)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_short_numbers_are_taken_as_they_are(dtype: torch.dtype) -> None:
+    image = noise(2, 3, 4, 5, dtype=torch.float32).to(dtype)
+    places = torch.randint(0, 20, (2, 20), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(take(image, places), take(image.float(), places).to(dtype))
 
 
 def test_a_clip_is_matched_frame_by_frame_and_its_ends_with_themselves() -> None:

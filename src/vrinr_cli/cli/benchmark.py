@@ -12,7 +12,7 @@ import typer
 from vrinr_cli.cli import parse
 from vrinr_cli.cli.progress import show_duration
 from vrinr_cli.cli.show import print_json, say, shown_errors
-from vrinr_cli.cli.suite import run_speed, run_suite
+from vrinr_cli.cli.suite import run_engine_speed, run_speed, run_suite
 from vrinr_cli.cli.tables import is_terminal, print_table
 from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs.size import parse_size
@@ -38,7 +38,12 @@ QUALITY = {
 """Options that only the measurement of weights has."""
 SUITE = {"preset", "full", "epochs", "ablations", "no_controls", "results"}
 NOT_WITH_SUITE = QUALITY | {"device"}
-NOT_WITH_SPEED = QUALITY | SUITE - {"preset"} | {"clips", "suite", "frames", "crop", "seed", "csv", "html"}
+NOT_WITH_ENGINE_SPEED = (
+    QUALITY - {"weights", "scales", "precision"}
+    | SUITE - {"preset"}
+    | {"clips", "suite", "frames", "crop", "seed", "csv", "html"}
+)
+NOT_WITH_PRESET_SPEED = NOT_WITH_ENGINE_SPEED | {"weights", "scales", "precision"}
 SUITE_GRID = 16
 """The suite's crops are whole multiples of it: LR frames at x2, x4, x8 and x16 have whole sizes."""
 DEGRADED, REPORT, MACHINE = "What is done to the clips", "Reports", "Machine"
@@ -146,7 +151,12 @@ def benchmark(
         ),
     ] = Path("vrinr-suite"),
     speed: Annotated[
-        bool, typer.Option("--speed", help="Time a --preset on this machine; takes no CLIPS.", rich_help_panel=PAPER)
+        bool,
+        typer.Option(
+            "--speed",
+            help="Time a job on this machine by stage, or a --preset; takes no CLIPS.",
+            rich_help_panel=MACHINE,
+        ),
     ] = False,
 ) -> None:
     r"""Measure quality on CLIPS: each is degraded, restored and compared with what it was.
@@ -162,15 +172,22 @@ def benchmark(
 
       vrinr benchmark data/test --suite paper
 
+      vrinr benchmark --speed --scales 4,2
+
       vrinr benchmark --speed --preset paper
     """
     hint = "the reports were not written" if suite is None else "the same command goes on from the last state"
     with shown_errors(as_json=json_, resume_hint=hint):
         _check_given(_given(context), suite=suite, is_speed=speed)
         if speed:
-            if preset is not None and len(preset) > 1:
-                raise OptionError(f"--speed times one --preset, not {len(preset)}", hint="leave the others out")
-            run_speed(preset[0] if preset else None, device=device, threads=threads, as_json=json_)
+            asked, name = (preset, "--preset") if preset else (weights or ["general"], "--weights")
+            if len(asked) > 1:
+                raise OptionError(f"--speed times one {name}, not {len(asked)}", hint="leave the others out")
+            if preset:
+                run_speed(preset[0], device=device, threads=threads, as_json=json_)
+                return
+            sizes = [f"{scale:g}" for scale in parse.numbers(scales or "4,2,8")]
+            run_engine_speed(asked[0], sizes, device=device, precision=precision, threads=threads, as_json=json_)
             return
         if not clips:
             raise OptionError("no clips", hint="name clips, or folders with clips")
@@ -237,7 +254,8 @@ def _check_given(given: dict[str, str], *, suite: str | None, is_speed: bool) ->
     if suite not in (None, "paper"):
         raise OptionError(f"suite is {suite!r}", hint="choose paper")
     if is_speed:
-        _refuse(given, NOT_WITH_SPEED, "--speed takes no {}", "leave it out")
+        refused = NOT_WITH_PRESET_SPEED if "preset" in given else NOT_WITH_ENGINE_SPEED
+        _refuse(given, refused, "--speed takes no {}", "leave it out")
     elif suite is not None:
         _refuse(
             given,

@@ -3,14 +3,14 @@
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from vrinr_cli.cli.progress import show_duration
 from vrinr_cli.cli.show import print_json, say
 from vrinr_cli.cli.tables import print_table
-from vrinr_cli.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from vrinr_cli.benchmark.paper_cases import SuiteCase
     from vrinr_cli.benchmark.paper_fit import CaseResult
     from vrinr_cli.benchmark.paper_suite import CaseStart, SuiteListener, SuiteRequest
+    from vrinr_cli.benchmark.tables import Table
+    from vrinr_cli.engine.device import Compute
     from vrinr_cli.training.fit_options import FitProgress
 
 
@@ -71,27 +73,53 @@ def _print_tables(results: "Sequence[CaseResult]") -> None:
         typer.echo(f"measured: {words}")
 
 
-def run_speed(preset: str | None, *, device: str, threads: int, as_json: bool) -> None:
-    """Time a preset on this machine."""
-    if preset is None:
-        raise OptionError("what is to be timed?", hint="add --preset paper")
-    import torch  # noqa: PLC0415
-
-    from vrinr_cli.benchmark.environment import environment_of  # noqa: PLC0415
-    from vrinr_cli.benchmark.speed import measure  # noqa: PLC0415
+def run_speed(preset: str, *, device: str, threads: int, as_json: bool) -> None:
+    """Time a preset of the paper's network on this machine."""
+    from vrinr_cli.benchmark.speed import measure  # noqa: PLC0415 - torch loads here
     from vrinr_cli.engine.device import choose  # noqa: PLC0415
-    from vrinr_cli.record import to_plain  # noqa: PLC0415
 
     compute = choose(device, "fp32")
+    _use_threads(threads)
+    _show_speed([measure(preset, compute)], compute, as_json=as_json, preset=preset)
+
+
+def run_engine_speed(
+    weights: str, scales: "Sequence[str]", *, device: str, precision: str, threads: int, as_json: bool
+) -> None:
+    """Time jobs on this machine, by stage, and one as a command."""
+    from vrinr_cli.benchmark.engine_speed import measure_command, measure_stages  # noqa: PLC0415 - torch, PyAV
+    from vrinr_cli.engine.device import choose  # noqa: PLC0415
+
+    compute = choose(device, precision)
+    _use_threads(threads)
+    with TemporaryDirectory() as place:
+        staged = [measure_stages(weights, scale, compute, Path(place)) for scale in scales]
+    command = measure_command(weights, scales[0], compute, threads=threads)
+    _show_speed([*staged, command], compute, as_json=as_json, weights=weights)
+
+
+def _use_threads(threads: int) -> None:
+    import torch  # noqa: PLC0415
+
     if threads:
         torch.set_num_threads(threads)
-    table, environment = measure(preset, compute), environment_of(compute)
-    if as_json:
-        for row in table.rows:
-            print_json({"event": "speed", "preset": preset, **row.flat(), "environment": to_plain(environment)})
-        return
-    print_table(table, group=lambda row: row.what)
-    typer.echo(f"{environment.hardware}; torch {environment.torch}, {environment.date}")
+
+
+def _show_speed(tables: "Sequence[Table[Any]]", compute: "Compute", *, as_json: bool, **told: str) -> None:
+    from vrinr_cli.benchmark.environment import environment_of  # noqa: PLC0415
+    from vrinr_cli.record import to_plain  # noqa: PLC0415
+
+    environment = environment_of(compute)
+    for table in tables:
+        if as_json:
+            for row in table.rows:
+                facts = {"of": table.title, **row.flat(), "environment": to_plain(environment)}
+                print_json({"event": "speed", **told, **facts})
+        else:
+            print_table(table, group=lambda row: row.what)
+            typer.echo("")
+    if not as_json:
+        typer.echo(f"{environment.hardware}; torch {environment.torch}, {environment.date}")
 
 
 def _listener() -> "SuiteListener":

@@ -17,6 +17,7 @@ from vrinr_cli.engine import memory
 from vrinr_cli.engine.clip import ClipRenderer
 from vrinr_cli.engine.color import ColorConverter, Picture
 from vrinr_cli.engine.device import Compute
+from vrinr_cli.engine.stages import Stage, Watch, unwatched, watched
 from vrinr_cli.engine.tiles import Tile, cut
 from vrinr_cli.errors import EngineError
 from vrinr_cli.frame import ColorSpec, Frame, PlaneFormat
@@ -109,6 +110,8 @@ class Engine:
             self.kernel,
         )
         self.counts = EngineCounts()
+        self.watch: Watch = unwatched
+        """What times the stages."""
         self.memory_limit = memory_limit
         self.gain = 0.0
         self.clip: ClipRenderer | None = None
@@ -159,8 +162,10 @@ class Engine:
         )
 
     def _composed(self, frame: Frame, residual: Tensor | None) -> Frame:
-        base = self.converter.base(frame.planes)
-        planes = self.converter.compose(base, residual)
+        with self.watch(Stage.BASE):
+            base = self.converter.base(frame.planes)
+        with self.watch(Stage.OUTPUT):
+            planes = self.converter.compose(base, residual)
         return Frame(
             index=frame.index,
             planes=planes,
@@ -198,7 +203,9 @@ class Engine:
     def _one_tile(self, window: "_Window", tile: Tile, first: int, stop: int) -> Iterator[tuple[int, Tensor]]:
         networks = self._need()
         for index, features in self._features(window, networks.fast, tile, first, stop):
-            yield index, networks.residual(networks.fast, features, tile) * self.gain
+            with self.watch(Stage.QUERY):
+                residual = networks.residual(networks.fast, features, tile) * self.gain
+            yield index, residual
 
     def _blocks(self, window: "_Window", tiles: list[Tile], first: int, stop: int) -> Iterator[tuple[int, Tensor]]:
         networks = self._need()
@@ -209,7 +216,8 @@ class Engine:
             for tile in tiles:
                 part = pictures[..., tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop]
                 for index, features in self._features(window, networks.fast, tile, start, end):
-                    part[index - start] = networks.residual(networks.fast, features, tile) * self.gain
+                    with self.watch(Stage.QUERY):
+                        part[index - start] = networks.residual(networks.fast, features, tile) * self.gain
             for index in range(start, end):
                 yield index, pictures[index - start].float()
 
@@ -221,14 +229,18 @@ class Engine:
         begin = window.first_within(first - self.context)
         pushed = begin
         while pushed < stop + self.context and window.holds(pushed):
-            features = stream.push(self._region(window.frame(pushed), tile))
+            frame = window.frame(pushed)
+            with self.watch(Stage.INPUT):
+                region = self._region(frame, tile)
+            with self.watch(Stage.FEATURES):
+                features = stream.push(region)
             if features is not None and pushed - self.context >= first:
                 yield pushed - self.context, features
             pushed += 1
         if pushed == stop + self.context:
             return  # all of them came out already
         rest = pushed - min(self.context, pushed - begin)
-        for index, features in enumerate(stream.finish(), start=rest):
+        for index, features in enumerate(watched(stream.finish(), self.watch, Stage.FEATURES), start=rest):
             if index >= stop:
                 return
             if index >= first:

@@ -6,19 +6,25 @@ CORNERS = 8
 """Table entries blended at each texture code."""
 
 
+def of_trunk(config: ModelConfig) -> int:
+    """Multiply-adds of matches, stem and convolutions, for one pixel of the trunk."""
+    channels = config.channels
+    is_matched = config.match_reach > 0 and config.mixed_channels > 0
+    matches = 2 * (2 * config.match_reach + 1) ** 2 if is_matched else 0  # one square a candidate, in both directions
+    stem = 9 * (3 * config.fold**2 + 3 * config.noise_input) * channels
+    return matches + stem + config.convolutions * 9 * channels**2
+
+
 def per_source_pixel(config: ModelConfig) -> int:
     """Multiply-adds of one pixel of the trunk: matches, trunk, levels, and the query's first layer."""
     levels, channels = len(config.level_widths), config.channels
     width = config.slice_features + config.table_features
-    is_matched = config.match_reach > 0 and config.mixed_channels > 0
-    matches = 2 * (2 * config.match_reach + 1) ** 2 if is_matched else 0  # one square a candidate, in both directions
-    trunk = 9 * (3 * config.fold**2 + 3 * config.noise_input) * channels + config.convolutions * 9 * channels**2
     slices = channels * config.slice_features * levels
     tables = (3 * channels + CORNERS * config.table_features) * levels if config.table_features else 0
     gates = (levels - 1) * (2 * width * config.gate_units + width) if config.gate_units else 0
     around = 9 * channels * width * levels
     spread = width * levels * config.query_basis**2 * config.query_units
-    return matches + trunk + slices + tables + gates + around + spread
+    return of_trunk(config) + slices + tables + gates + around + spread
 
 
 def per_target_pixel(config: ModelConfig, scale: float) -> float:

@@ -30,4 +30,5 @@ class TextureTable(nn.Module):
             read = functional.grid_sample(  # (1, D, 1, 1, N h w)
                 self.table[None].to(exact), grid, mode="bilinear", padding_mode="border", align_corners=True
             )
-        return read.reshape(-1, count, height, width).transpose(0, 1).to(code.dtype)
+        entries = read.reshape(-1, count, height, width).transpose(0, 1)
+        return entries.to(code.dtype, memory_format=torch.channels_last)  # as what they are joined with

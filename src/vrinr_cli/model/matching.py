@@ -4,7 +4,8 @@ For every pixel, the 5x5 patch of luma around it is held against the patches aro
 lie within `reach`, and the place of the nearest is kept: top-1 attention with fixed keys, by the sum of squared
 differences (block matching; Jain and Jain, "Displacement measurement and its application in interframe image coding",
 1981). Nothing is learned, nothing is interpolated, and no flow is estimated between pixels. Luma is rounded to 8 bits,
-so all sums are exact in float32 and every device finds the same places.
+so all sums are whole numbers and every device finds the same places. A cost and the number of its displacement stand in
+one integer, so that the least of them names both.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ PRICE = 3
 """Added to a patch's sum of squared differences for each squared pixel of displacement, so that flat areas stand."""
 NOISE_PRICE = 2
 """Added to `PRICE` for each unit of the variance of noise in luma codes: noise must not look like motion."""
+LARGEST_SUM = (2 * PATCH_REACH + 1) ** 2 * 255**2
+"""Of the squared differences of a patch."""
+LARGEST_FINE = 1 << 21
+"""Most that a displacement costs by itself: above `LARGEST_SUM`, so that it loses to none at all."""
 
 
 @dataclass(slots=True)
@@ -71,39 +76,32 @@ def find(one: Tensor, other: Tensor, reach: int, price: Tensor | float = PRICE) 
     """
     height, width = one.shape[-2:]
     side, tall, wide = 2 * reach + 1, height + 2 * reach, width + 2 * reach
-    near = _repeated(one, PATCH_REACH + reach)  # costs are needed as far out as the other way reaches
-    far = _repeated(other, PATCH_REACH + 2 * reach)
-    there, back = _Best(one), _Best(one)
-    for number in range(side * side):
+    moves = side * side
+    kind = torch.int32 if moves * (LARGEST_SUM + LARGEST_FINE) < 1 << 31 else torch.int64
+    near = _repeated(one, PATCH_REACH + reach).to(kind)  # costs are needed as far out as the other way reaches
+    far = _repeated(other, PATCH_REACH + 2 * reach).to(kind)
+    fine = torch.as_tensor(price, device=one.device).to(torch.int64)
+    there = torch.full_like(near[:, :height, :width], torch.iinfo(kind).max)
+    back = there.clone()
+    for number in range(moves):
         top, left = number // side, number % side  # displacement + reach
-        moved = far[:, top : top + tall + 2 * PATCH_REACH, left : left + wide + 2 * PATCH_REACH]
-        cost = _patch_sums((moved - near).square_()).add_(price * ((top - reach) ** 2 + (left - reach) ** 2))
-        there.offer(cost[:, reach : reach + height, reach : reach + width], number)
+        moved = far[:, top : top + tall + 2 * PATCH_REACH, left : left + wide + 2 * PATCH_REACH] - near
+        distance = (top - reach) ** 2 + (left - reach) ** 2
+        added = ((fine * distance).clamp_max(LARGEST_FINE) * moves + number).to(kind)
+        cost = torch.add(added, _patch_sums(moved.mul_(moved)), alpha=moves)  # ends in the displacement's number
+        torch.minimum(there, cost[:, reach : reach + height, reach : reach + width], out=there)
         y, x = side - 1 - top, side - 1 - left  # of the pixel that this displacement ends at
-        back.offer(cost[:, y : y + height, x : x + width], number)
-    return there.places(side, 1), back.places(side, -1)
+        torch.minimum(back, cost[:, y : y + height, x : x + width], out=back)
+    return _places(there % moves, side, 1), _places(back % moves, side, -1)
 
 
-class _Best:
-    """The cheapest displacement of each pixel so far."""
-
-    def __init__(self, like: Tensor) -> None:
-        self.cost = torch.full_like(like, torch.inf)
-        self.number = torch.zeros_like(like)
-
-    def offer(self, cost: Tensor, number: int) -> None:
-        """Take a displacement wherever it costs less than all before it."""
-        self.number.masked_fill_(cost < self.cost, number)
-        torch.minimum(self.cost, cost, out=self.cost)
-
-    def places(self, side: int, sign: int) -> Tensor:
-        """Where the displacements lead, counted row by row and cut at the border: (N, h w)."""
-        height, width = self.cost.shape[-2:]
-        rows, columns = (torch.arange(n, device=self.cost.device) for n in (height, width))
-        number = self.number.long()
-        y = rows[:, None] + sign * (number // side - side // 2)
-        x = columns + sign * (number % side - side // 2)
-        return (y.clamp_(0, height - 1) * width + x.clamp_(0, width - 1)).flatten(1)
+def _places(number: Tensor, side: int, sign: int) -> Tensor:
+    """Where displacements lead, counted row by row and cut at the border: (N, h, w) -> (N, h w)."""
+    height, width = number.shape[-2:]
+    rows, columns = (torch.arange(n, device=number.device) for n in (height, width))
+    y = rows[:, None] + sign * (number // side - side // 2)
+    x = columns + sign * (number % side - side // 2)
+    return (y.clamp_(0, height - 1) * width + x.clamp_(0, width - 1)).flatten(1)
 
 
 def find_in_clip(clip: Tensor, reach: int, price: Tensor | float = PRICE) -> Matches:
@@ -137,9 +135,11 @@ def take(image: Tensor, places: Tensor | None) -> Tensor:
         return image
     count, channels, height, width = image.shape
     rows = image.permute(0, 2, 3, 1).reshape(-1, channels)  # (N h w, C)
+    if image.element_size() == 2:
+        rows = functional.pad(rows, (0, -channels % 8))  # a row of 16 bytes is copied at once, one of 14 is not
     first = torch.arange(count, device=image.device)[:, None] * (height * width)
     taken = rows.index_select(0, (places + first).flatten())
-    return taken.reshape(count, height, width, channels).permute(0, 3, 1, 2)
+    return taken.reshape(count, height, width, -1).permute(0, 3, 1, 2)[:, :channels]
 
 
 def _patch_sums(image: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ level (docs/decisions/0003).
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 CODE_LENGTH = 3  # F of the paper
 
@@ -30,11 +29,24 @@ class TextureCode(nn.Module):
     def of_projected(self, projected: Tensor) -> Tensor:
         """What `project` gives -> codes, both (N, 3, h, w)."""
         planes = projected.contiguous(memory_format=torch.contiguous_format)  # so few channels are averaged faster so
-        if self.width > 1:
-            reach = self.width // 2
-            for size, padding in (((self.width, 1), (reach, 0)), ((1, self.width), (0, reach))):
-                planes = functional.avg_pool2d(planes, size, stride=1, padding=padding, count_include_pad=False)
-        return torch.tanh(planes)
+        for axis in (-2, -1) if self.width > 1 else ():
+            planes = _box_mean(planes, self.width // 2, axis)
+        return torch.tanh(planes).to(projected.dtype)
+
+
+def _box_mean(planes: Tensor, reach: int, axis: int) -> Tensor:
+    """The mean over 2 reach + 1 samples along an axis, fewer at the border; at least float32."""
+    length = planes.shape[axis]
+    wide = planes.to(torch.promote_types(planes.dtype, torch.float32))
+    total = wide.clone()
+    for distance in range(1, min(reach, length - 1) + 1):
+        kept = length - distance
+        total.narrow(axis, 0, kept).add_(wide.narrow(axis, distance, kept))
+        total.narrow(axis, distance, kept).add_(wide.narrow(axis, 0, kept))
+    places = torch.arange(length, device=planes.device)
+    counted = (places + reach).clamp_max(length - 1) - (places - reach).clamp_min(0) + 1
+    mean: Tensor = total / counted.to(total).unflatten(0, (-1, 1) if axis == -2 else (1, -1))
+    return mean
 
 
 class PatchCode(nn.Module):
