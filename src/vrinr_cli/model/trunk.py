@@ -214,29 +214,33 @@ class TrunkStream:
             waiting = self.delays[number].waiting
             if waiting is None:
                 return
-            mixed = self.delays[number].mix(self.trunk.mixes[number], waiting.features)
+            mixed = self.delays[number].mix(self.trunk.mixes[number], waiting, waiting.features)
             self.delays[number].waiting = None
-            out = self._after(number, mixed, waiting)
+            out = self._pass(number + 1, self._convolved(number, mixed, waiting))
             if out is not None:
                 yield out
 
     def _pass(self, number: int, frame: "_Waiting") -> Tensor | None:
-        if number == len(self.delays):
-            return frame.features
-        if self.trunk.steps[number] == "open":
-            frame = _Waiting(frame.features, frame.features, frame.matches)
-        if not self.trunk.mixes[number].mixed:  # looks at no other frame, so it waits for none
-            return self._after(number, frame.features, frame)
-        delay = self.delays[number]
-        ready, mixed = delay.waiting, None
-        if ready is not None:
-            mixed = delay.mix(self.trunk.mixes[number], frame.features)
-        delay.waiting = frame
-        return self._after(number, mixed, ready) if ready is not None and mixed is not None else None
+        """From convolution `number` on, as far as a frame comes: each lets go of the one that has waited there.
 
-    def _after(self, number: int, mixed: Tensor, frame: "_Waiting") -> Tensor | None:
+        A loop: calls within calls would hold what every convolution has read and made.
+        """
+        for step in range(number, len(self.delays)):
+            if self.trunk.steps[step] == "open":
+                frame = _Waiting(frame.features, frame.features, frame.matches)
+            if not self.trunk.mixes[step].mixed:  # looks at no other frame, so it waits for none
+                frame = self._convolved(step, frame.features, frame)
+                continue
+            delay = self.delays[step]
+            ready, coming, delay.waiting = delay.waiting, frame, frame
+            if ready is None:
+                return None
+            frame = self._convolved(step, delay.mix(self.trunk.mixes[step], ready, coming.features), ready)
+        return frame.features
+
+    def _convolved(self, number: int, mixed: Tensor, frame: "_Waiting") -> "_Waiting":
         out = self.trunk.convolve(number, mixed, frame.entered, self.scale)
-        return self._pass(number + 1, _Waiting(out, frame.entered, frame.matches))
+        return _Waiting(out, frame.entered, frame.matches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,13 +260,10 @@ class _Delay:
         self.waiting: _Waiting | None = None
         self.past: Tensor | None = None
 
-    def mix(self, mix: TimeMix, after: Tensor) -> Tensor:
-        """Mix the waiting frame with what came before it and with `after`; remember it as the past."""
-        if self.waiting is None:
-            raise RuntimeError("no frame is waiting")
-        frame = self.waiting.features
-        count = mix.mixed
-        before = self.past if self.past is not None else frame[:, :count]
-        mixed = mix(before, frame, after[:, count : 2 * count], self.waiting.matches)
-        self.past = frame[:, :count].clone()
+    def mix(self, mix: TimeMix, frame: _Waiting, after: Tensor) -> Tensor:
+        """Mix a frame that has waited with what came before it and with `after`; remember it as the past."""
+        count, features = mix.mixed, frame.features
+        before = self.past if self.past is not None else features[:, :count]
+        mixed = mix(before, features, after[:, count : 2 * count], frame.matches)
+        self.past = features[:, :count].clone()
         return mixed
