@@ -14,6 +14,9 @@ ENCODER, PART, MACHINE = "How to encode", "Which part", "Machine"
 
 Source = Annotated[Path, typer.Argument(help="Video to read.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse weights that were fitted to another clip.")]
+Cuts = Annotated[
+    str, typer.Option(help="auto finds scene cuts and reads no frame beyond one; none takes all for one scene.")
+]
 Codec = Annotated[
     str | None,
     typer.Option(

@@ -9,7 +9,7 @@ from vrinr_cli import __version__
 from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.noise import NoiseChoice, choose_noise
-from vrinr_cli.jobs.options import UpscaleOptions
+from vrinr_cli.jobs.options import Cuts, UpscaleOptions
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.times import chosen_frames
 from vrinr_cli.model.clip_config import ClipConfig
@@ -20,7 +20,7 @@ from vrinr_cli.video.containers import StreamAction, container_for, plan_streams
 from vrinr_cli.video.encoders import EncoderRequest, VideoTarget, choose_video_target
 from vrinr_cli.video.info import SourceInfo
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,8 @@ class Plan:
     allow_damaged: bool
     noise: NoiseChoice | None = None
     """What is taken away; None is nothing."""
+    cuts: Cuts = "none"
+    """Whether scene cuts are found; never where no network reads other frames than the one it restores."""
     version: str = __version__
     plan_version: int = PLAN_VERSION
 
@@ -103,6 +105,7 @@ class Plan:
             "the size": self.target.size,
             "the method": self.method,
             "the noise": to_plain(self.noise) if self.noise else "",
+            "the cuts": self.cuts,
             "the precision": self.precision,
             "the encoder's settings": to_plain(target),
             "the kind of file": self.ending,
@@ -155,6 +158,7 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         precision=options.precision,
         allow_damaged=options.allow_damaged,
         noise=_noise(options, source, range(first, stop), chosen),
+        cuts=options.cuts if chosen is not None and chosen.context else "none",
     )
 
 
