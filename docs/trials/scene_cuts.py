@@ -62,7 +62,8 @@ def scdet(threshold: float) -> Callable[[Sequence[Gray]], set[int]]:
             frame = av.VideoFrame.from_ndarray(picture, format="gray")
             frame.pts, frame.time_base = index, Fraction(1, 25)
             graph.vpush(frame)
-            if float(graph.vpull().metadata["lavfi.scd.score"]) >= threshold:
+            score = float(graph.vpull().metadata["lavfi.scd.score"])
+            if score >= threshold and index > 1:  # at 1 it knows no difference to compare with
                 found.add(index)
         return found
 

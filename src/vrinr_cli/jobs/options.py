@@ -74,7 +74,7 @@ class UpscaleOptions:
     frames: int | None = None
     """At most so many."""
     chunk_frames: int = 300
-    """Frames per chunk: the most that an interruption loses."""
+    """Frames per chunk, a quarter more or less: the most that an interruption loses."""
     device: str = "auto"
     precision: str = "auto"
     tile: int | None = None
