@@ -5,9 +5,10 @@
     PYTHONPATH=tests python docs/trials/scene_cuts.py gain 4 data/val
 
 `cuts` joins all clips, each taken for one scene: in the order of their names, where many neighbours are moments of one
-video, and shuffled. `made` has scenes and what lies between them from the tests. Both tell missed cuts and false ones,
-of ours and of FFmpeg's scdet at several thresholds. `gain` joins each clip to the next, shrinks them by a
-scale, enlarges them again, and tells psnr_y of the 4 frames before the cut, mixed and reset, and of the 4 after it.
+video; shuffled; and shuffled with every picture shown four times. `made` has scenes and what lies between them from the
+tests. Both tell missed cuts and false ones, of ours and of FFmpeg's scdet at several thresholds. `gain` joins each clip
+to the next, shrinks them by a scale, enlarges them again, and tells psnr_y of the 4 frames before the cut, mixed and
+reset, and of the 4 after it.
 """
 
 import sys
@@ -45,7 +46,7 @@ SEEDS = range(12)
 
 def ours(pictures: Sequence[Gray]) -> set[int]:
     """Cuts as jobs find them."""
-    frames = scenes.frames_of([picture / 255 for picture in pictures])
+    frames = scenes.frames_of(picture / 255 for picture in pictures)
     return {frame.index for frame in mark_cuts(frames) if frame.begins_scene}
 
 
@@ -78,9 +79,9 @@ def real_cuts(folders: Sequence[Path]) -> None:
     clips = {path: grays(path) for path in find_clips(folders).values()}
     names = list(clips)
     shuffled = [names[n] for n in np.random.default_rng(0).permutation(len(names))]
-    for kind, order in (("by name", names), ("shuffled", shuffled)):
-        begins = [0, *accumulate(len(clips[name]) for name in order)]
-        pictures = [picture for name in order for picture in clips[name]]
+    for kind, order, times in (("by name", names, 1), ("shuffled", shuffled, 1), ("on fours", shuffled, 4)):
+        begins = [0, *accumulate(times * len(clips[name]) for name in order)]
+        pictures = [picture for name in order for picture in clips[name] for _ in range(times)]
         true = dict(zip(begins[1:-1], order[1:], strict=True))
         print(kind, f"{len(pictures)} frames", f"{len(true)} cuts", "missed", "false", sep="\t")
         for name, find in FINDERS.items():

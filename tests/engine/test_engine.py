@@ -571,3 +571,13 @@ def test_a_cut_takes_no_work_in_one_tile_and_saves_some_in_several(sizes_run: li
             work[tile, name] = len(sizes_run)
     assert work[None, "cuts"] == work[None, "none"] == len(frames)
     assert work[20, "cuts"] < work[20, "none"]
+
+
+def test_no_frame_is_restored_twice_where_a_chunk_begins_at_a_cut(sizes_run: list[int]) -> None:
+    shape = geometry((24, 26), (36, 40))
+    frames = [f for part in scenes(shape) for f in part]
+    engine = Engine(network(), shape, FP32)
+    for edge, more in ((7, 0), (13, 0), (3, 2 * SMALL.context)):
+        sizes_run.clear()
+        chunked(engine, frames, (edge,))
+        assert len(sizes_run) == len(frames) + more

@@ -1,6 +1,6 @@
 """Scenes and what lies between them: luma in [0, 1], one array a picture, all from a seed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -91,7 +91,7 @@ def plane(picture: Luma, *, depth: int = 8) -> Plane:
     return codes.astype(np.uint8) if depth == 8 else codes.astype(np.uint16)
 
 
-def frames_of(pictures: Sequence[Luma], *, first: int = 0) -> Iterator[Frame]:
+def frames_of(pictures: Iterable[Luma], *, first: int = 0) -> Iterator[Frame]:
     """Gray frames without a file."""
     for index, picture in enumerate(pictures, start=first):
         yield Frame(index, (plane(picture),), GRAY, COLOR, index, 1, Fraction(1, 25))

@@ -54,6 +54,7 @@ NOT_CUTS: dict[str, Callable[[int], list[Luma]]] = {
     "a dissolve": lambda seed: scenes.dissolved(scenes.scene(seed, 20), scenes.scene(seed + 20, 20), 8),
     "a drawn film on twos": lambda seed: scenes.held(scenes.scene(seed, 15, speed=3.0), 2),
     "a drawn film on threes": lambda seed: scenes.held(scenes.scene(seed, 15, speed=3.0), 3),
+    "a slower one on fours": lambda seed: scenes.held(scenes.scene(seed, 15, speed=1.5), 4),
     "one picture": lambda seed: scenes.scene(seed, 1),
     "black": lambda _: scenes.black(20),
 }

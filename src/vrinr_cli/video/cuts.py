@@ -15,12 +15,17 @@ from numpy.typing import NDArray
 from vrinr_cli.frame import Family, Frame
 
 REACH = 4
-"""Frames on either side of a boundary that decide about it, fewer at the ends of a clip: as many tell a flash of three,
-and pictures that are shown three times, from cuts."""
+"""Frames on either side of a boundary that decide about it, fewer at the ends of a clip: as many tell a flash of three
+from two cuts."""
 MOTION = 1.5
 """How many times the step from picture to picture beside it the step over a cut is at least."""
 LEAST_STEP = 4.0
-"""What it is beyond that, in 8-bit codes: a still picture has no motion."""
+"""What it is beyond that, in 8-bit codes."""
+HELD = 0.5
+"""Codes: pictures beside a boundary that differ by less may be one that is shown several times, as where 15 pictures a
+second are stored as 60. How they move is not known then."""
+LEAST_HELD_STEP = 20.0
+"""What the step over a cut between such pictures is at least, in 8-bit codes: few motions of one frame are as large."""
 ALIKE = 0.5
 """Share of the step over a boundary that two pictures on either side differ by, at most, if one scene has both."""
 CELLS = 64
@@ -68,7 +73,7 @@ def _is_cut(before: Sequence[_Seen], after: Sequence[_Seen]) -> bool:
     if not before:
         return False
     step, motion = after[0].step, _motion(before, after)
-    if step < _most_by_motion(motion, 1):
+    if step < max(_most_by_motion(motion, 1), LEAST_HELD_STEP if motion < HELD else 0.0):
         return False
     pairs = product(enumerate(reversed(before), 1), enumerate(after))
     return all(
