@@ -420,7 +420,7 @@ class _Window:
         except (RuntimeError, MemoryError) as error:
             cause = str(error) or type(error).__name__
             raise EngineError(
-                f"the frame after {max(self.kept, default=-1)} could not be read: {cause}",
+                f"a frame after {max(self.kept, default=-1)} could not be read: {cause}",
                 hint="free memory; the same command goes on",
             ) from error
 
