@@ -116,6 +116,8 @@ class Frame:
     duration: int
     """Time on screen in units of `time_base`; 0 is unknown."""
     time_base: Fraction
+    begins_scene: bool = False
+    """Whether a cut lies before it: frames on either side of it are not to be mixed."""
 
     @property
     def size(self) -> tuple[int, int]:

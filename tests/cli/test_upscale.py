@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from jobs.facts import facts, tiny_weights
-from media import clips, damaged, tracks
+from jobs.facts import facts, noise_weights, tiny_weights
+from media import clips, damaged, scenes, tracks
 from vrinr_cli.cli.app import app
 
 
@@ -78,6 +78,24 @@ def test_json_is_one_object_a_line_on_stdout(tmp_path: Path) -> None:
     assert done.err == ""
 
 
+@pytest.mark.parametrize(("asked", "cuts"), [((), 1), (("--cuts", "auto"), 1), (("--cuts", "none"), 0)])
+@pytest.mark.parametrize("command", ["upscale", "denoise"])
+def test_cuts_are_told(
+    tmp_path: Path, command: str, asked: tuple[str, ...], cuts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = scenes.scene(1, 5) + scenes.scene(2, 5)
+    spec = clips.Spec(size=scenes.SIZE, codec="ffv1", pix_fmt="gray")
+    clips.from_planes(tmp_path / "in.mkv", ((scenes.plane(picture),) for picture in pictures), spec)
+    weights = tiny_weights(tmp_path) if command == "upscale" else noise_weights(tmp_path)
+    told = ("--sigma", "9") if command == "denoise" else ()
+    line = (command, "in.mkv", "--json", "--weights", weights, "-o", "out.mkv", *told, *asked)
+    done = vrinr_here(*line, cwd=tmp_path, monkeypatch=monkeypatch)
+    records = [json.loads(record) for record in done.out.splitlines()]
+    assert (records[-1]["event"], records[-1]["cuts"]) == ("done", cuts)
+    notes = [r["text"] for r in records if r["event"] == "warning" and "cut" in r["text"]]
+    assert notes == ["1 scene cut seen: no picture was mixed with one beyond a cut"][:cuts]
+
+
 def bad_inputs(folder: Path) -> dict[str, tuple[str, int, str]]:
     """Name to (file, exit code, what the line must say)."""
     (folder / "empty.mp4").write_bytes(b"")
@@ -122,6 +140,7 @@ def test_bad_input_gives_one_line_and_leaves_nothing(
         (["--scale", "32", "--size", "60000x40000"], "given"),
         (["--size", "3072x2048", "--crf", "nan"], "crf is nan"),
         (["--precision", "fp7"], "precision is 'fp7'"),
+        (["--cuts", "maybe"], "cuts is 'maybe'; choose auto or none"),
         (["--audio", "loud"], "audio is 'loud'"),
         (["--size", "10x10"], "each axis may grow 1 to 32 times"),
         (["--encoder-option", "nosuch=1"], "nosuch"),

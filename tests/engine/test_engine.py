@@ -475,3 +475,109 @@ def test_measured_peak_does_not_grow_with_the_number_of_frames() -> None:
     few, many = (memory.peak_of(partial(run, count), FP32.device) for count in (10, 60))
     # 50 frames more would take 18 MiB in planes, 150 MiB as RGB; the allocator moves by a few MiB either way
     assert many <= few + (10 << 20)
+
+
+# Scene cuts
+
+LENGTHS = (7, 6, 1, 9)
+"""Scenes of a clip; the context is 3."""
+
+
+def scenes(shape: Geometry) -> list[list[Frame]]:
+    """Scenes that have nothing in common, numbered as one clip."""
+    found: list[list[Frame]] = []
+    for number, length in enumerate(LENGTHS):
+        frames = clip(shape, length, first=sum(LENGTHS[:number]), seed=number + 1)
+        found.append([replace(frames[0], begins_scene=number > 0), *frames[1:]])
+    return found
+
+
+def chunked(engine: Engine, frames: list[Frame], edges: tuple[int, ...]) -> list[Frame]:
+    """In chunks, each with its context, as jobs run them."""
+    ours: list[Frame] = []
+    for start, stop in pairwise((0, *edges, len(frames))):
+        read = frames[max(start - engine.context, 0) : stop + engine.context]
+        ours += engine.restore(iter(read), range(start, stop))
+    return ours
+
+
+EDGES = [(), (7,), (6,), (8,), (13, 14), (5, 10, 15, 20), tuple(range(1, sum(LENGTHS)))]
+"""At cuts, before and after them, far from them, everywhere."""
+
+
+@pytest.mark.parametrize(
+    ("config", "tile", "compute"),
+    [(SMALL, None, FP32), (SMALL, 10, BF16), (SMALL, 20, FP32), (NOISY, None, BF16), (NOISY, 10, FP32)],
+)
+def test_a_scene_is_restored_as_if_it_were_alone(config: ModelConfig, tile: int | None, compute: Compute) -> None:
+    shape = geometry((24, 26), (36, 40))
+    told = SIGMA if config.noise_input else None
+    parts = scenes(shape)
+    alone = [f for part in parts for f in restored(Engine(network(config), shape, compute, noise=told), part)]
+    frames = [f for part in parts for f in part]
+    engine = Engine(network(config), shape, compute, tile=tile, noise=told)
+    for edges in EDGES:
+        ours = chunked(engine, frames, edges)
+        assert largest_difference(ours, alone) <= 1
+        assert [f.index for f in ours if f.begins_scene] == [7, 13, 14]
+    assert bool(engine.counts.tile) == (tile is not None)
+
+
+@pytest.mark.parametrize("tile", [None, 10])
+def test_a_cut_that_is_not_marked_would_be_seen(tile: int | None) -> None:
+    shape = geometry((24, 26), (36, 40))
+    parts = scenes(shape)
+    alone = [f for part in parts for f in restored(Engine(network(), shape, FP32), part)]
+    unmarked = [replace(f, begins_scene=False) for part in parts for f in part]
+    ours = restored(Engine(network(), shape, FP32, tile=tile), unmarked)
+    assert largest_difference(ours[4:7], alone[4:7]) > 1
+    assert largest_difference(ours[7:10], alone[7:10]) > 1
+    assert largest_difference(ours[:4], alone[:4]) <= 1
+    assert largest_difference(ours[17:], alone[17:]) <= 1
+
+
+@pytest.mark.parametrize("tile", [None, 10])
+def test_frames_beside_a_cut_are_redone_as_if_alone(monkeypatch: pytest.MonkeyPatch, tile: int | None) -> None:
+    shape = geometry((24, 26), (36, 40))
+    parts = scenes(shape)
+    alone = [f for part in parts for f in restored(Engine(network(), shape, FP32), part)]
+    spoil(monkeypatch, {torch.bfloat16}, lambda _: True)
+    engine = Engine(network(), shape, BF16, tile=tile)
+    ours = restored(engine, [f for part in parts for f in part])
+    assert engine.counts.redone_in_fp32 == sum(LENGTHS)
+    assert largest_difference(ours, alone) <= 1
+
+
+@pytest.mark.parametrize("calls", [5, 6, 7, 8, 13, 14])
+def test_a_tile_that_is_halved_beside_a_cut_changes_nothing(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
+    shape = geometry((66, 70), (91, 100))
+    parts = scenes(shape)
+    alone = [f for part in parts for f in restored(Engine(network(), shape, FP32), part)]
+    limit_query(monkeypatch, 91 * 100 // 3, calls=calls)
+    engine = Engine(network(), shape, FP32)
+    assert largest_difference(restored(engine, [f for part in parts for f in part]), alone) <= 1
+    assert engine.counts.halvings == 1
+
+
+def test_a_cut_takes_no_work_in_one_tile_and_saves_some_in_several(sizes_run: list[int]) -> None:
+    shape = geometry((24, 26), (36, 40))
+    frames = [f for part in scenes(shape) for f in part]
+    work = {}
+    for tile in (None, 20):
+        for name, shown in (("cuts", frames), ("none", [replace(f, begins_scene=False) for f in frames])):
+            engine = Engine(network(), shape, FP32, tile=tile)
+            sizes_run.clear()
+            restored(engine, shown)
+            work[tile, name] = len(sizes_run)
+    assert work[None, "cuts"] == work[None, "none"] == len(frames)
+    assert work[20, "cuts"] < work[20, "none"]
+
+
+def test_no_frame_is_restored_twice_where_a_chunk_begins_at_a_cut(sizes_run: list[int]) -> None:
+    shape = geometry((24, 26), (36, 40))
+    frames = [f for part in scenes(shape) for f in part]
+    engine = Engine(network(), shape, FP32)
+    for edge, more in ((7, 0), (13, 0), (3, 2 * SMALL.context)):
+        sizes_run.clear()
+        chunked(engine, frames, (edge,))
+        assert len(sizes_run) == len(frames) + more

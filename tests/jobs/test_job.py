@@ -305,7 +305,7 @@ def test_memory_that_runs_out_while_reading_is_no_end_of_the_clip(
             yield frame
 
     monkeypatch.setattr("vrinr_cli.jobs.run.read_frames", failing)
-    with pytest.raises(EngineError, match="the frame after 8 could not be read"):
+    with pytest.raises(EngineError, match="a frame after 5 could not be read"):
         restore(clips.plain(tmp_path / "in.mp4"), tmp_path / "out.mp4", chunk_frames=7)
 
 

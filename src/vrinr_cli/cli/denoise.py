@@ -8,7 +8,7 @@ import typer
 from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse
 from vrinr_cli.cli.show import shown_errors
-from vrinr_cli.jobs.options import AudioChoice, DenoiseOptions, UpscaleOptions
+from vrinr_cli.jobs.options import AudioChoice, Cuts, DenoiseOptions, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
 DEFAULTS = UpscaleOptions()
@@ -47,6 +47,7 @@ def denoise(
         str | None, typer.Option(help="Name of bundled weights or a .safetensors file. Default: denoise")
     ] = None,
     strict: options.Strict = DEFAULTS.strict,
+    cuts: options.Cuts = DEFAULTS.cuts,
     codec: options.Codec = None,
     crf: options.Crf = None,
     bitrate: options.Bitrate = None,
@@ -86,6 +87,7 @@ def denoise(
             denoise=DenoiseOptions(sigma=sigma, strength=strength, keep_grain=keep_grain, zero_shot=zero_shot),
             weights=weights or ("general" if zero_shot else "denoise"),
             strict=strict,
+            cuts=cast(Cuts, cuts),
             codec=codec,
             crf=crf,
             bitrate=parse.bits_per_second(bitrate),

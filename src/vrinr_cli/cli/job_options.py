@@ -14,6 +14,9 @@ ENCODER, PART, MACHINE = "How to encode", "Which part", "Machine"
 
 Source = Annotated[Path, typer.Argument(help="Video to read.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse weights that were fitted to another clip.")]
+Cuts = Annotated[
+    str, typer.Option(help="auto finds scene cuts and mixes no picture with one beyond; none takes all for one scene.")
+]
 Codec = Annotated[
     str | None,
     typer.Option(
@@ -54,7 +57,7 @@ Tile = Annotated[
 ]
 Threads = Annotated[int, typer.Option(help="CPU threads of the engine. Default: one a core", rich_help_panel=MACHINE)]
 ChunkFrames = Annotated[
-    int, typer.Option(help="Frames per chunk: the most that a stop loses.", rich_help_panel=MACHINE)
+    int, typer.Option(help="Frames per chunk, about: the most that a stop loses.", rich_help_panel=MACHINE)
 ]
 Yes = Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing output.")]
 No = Annotated[bool, typer.Option("-n", "--no-overwrite", help="Never replace, never ask.")]

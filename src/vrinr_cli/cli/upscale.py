@@ -8,7 +8,7 @@ import typer
 from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse
 from vrinr_cli.cli.show import shown_errors
-from vrinr_cli.jobs.options import AudioChoice, Method, UpscaleOptions
+from vrinr_cli.jobs.options import AudioChoice, Cuts, Method, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
 DEFAULTS = UpscaleOptions()
@@ -39,6 +39,7 @@ def upscale(
     weights: Annotated[str, typer.Option(help="Name of bundled weights or a .safetensors file.")] = DEFAULTS.weights,
     strict: options.Strict = DEFAULTS.strict,
     method: Annotated[str, typer.Option(help="vrinr, or bicubic or lanczos to compare.")] = DEFAULTS.method,
+    cuts: options.Cuts = DEFAULTS.cuts,
     codec: options.Codec = None,
     crf: options.Crf = None,
     bitrate: options.Bitrate = None,
@@ -79,6 +80,7 @@ def upscale(
             weights=weights,
             strict=strict,
             method=cast(Method, method),
+            cuts=cast(Cuts, cuts),
             codec=codec,
             crf=crf,
             bitrate=parse.bits_per_second(bitrate),

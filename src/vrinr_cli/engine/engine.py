@@ -1,6 +1,7 @@
 """Frames in, larger frames out: windows in time, tiles in space, one device.
 
 The trunk runs as a stream: each frame passes it once, and a frame's features come out `context` frames later.
+At a scene cut the stream begins anew: beyond a cut, as beyond its first and last frame, a clip is taken to stand still.
 Where the picture does not fit in memory it is cut into tiles with a halo as large as the network sees, so that
 tiles need no blending: tiled equals untiled. Then each tile's stream runs over a block of frames by itself.
 """
@@ -131,7 +132,8 @@ class Engine:
 
         Args:
             frames: in display order, without gaps, from `context` frames before the first wanted one (or the
-                first of the clip) to `context` frames after the last (or the last of the clip).
+                first of the clip) to `context` frames after the last (or the last of the clip). Those that begin a
+                scene say so.
             wanted: indices to give back.
 
         Raises:
@@ -174,6 +176,7 @@ class Engine:
             pts=frame.pts,
             duration=frame.duration,
             time_base=frame.time_base,
+            begins_scene=frame.begins_scene,
         )
 
     def _residuals(self, window: "_Window", first: int, stop: int) -> Iterator[tuple[Frame, Tensor | None]]:
@@ -225,10 +228,20 @@ class Engine:
         self, window: "_Window", network: VrInr, tile: Tile, first: int, stop: int
     ) -> Iterator[tuple[int, Tensor]]:
         """Trunk features of a tile's region for frames [first, stop), each (1, C, h, w)."""
+        place = first
+        while place < stop and window.holds(place):
+            for index, features in self._of_scene(window, network, tile, place, stop):
+                yield index, features
+                place = index + 1
+
+    def _of_scene(
+        self, window: "_Window", network: VrInr, tile: Tile, first: int, stop: int
+    ) -> Iterator[tuple[int, Tensor]]:
+        """The same for frames [first, stop) as far as they are of the first one's scene, which alone is read."""
         stream = self._need().stream(network)
-        begin = window.first_within(first - self.context)
+        begin = window.begin_of(first, self.context)
         pushed = begin
-        while pushed < stop + self.context and window.holds(pushed):
+        while pushed < stop + self.context and window.goes_on(pushed, begin):
             frame = window.frame(pushed)
             with self.watch(Stage.INPUT):
                 region = self._region(frame, tile)
@@ -419,7 +432,7 @@ class _Window:
         except (RuntimeError, MemoryError) as error:
             cause = str(error) or type(error).__name__
             raise EngineError(
-                f"the frame after {max(self.kept, default=-1)} could not be read: {cause}",
+                f"a frame after {max(self.kept, default=-1)} could not be read: {cause}",
                 hint="free memory; the same command goes on",
             ) from error
 
@@ -429,11 +442,16 @@ class _Window:
             raise _absent(index)
         return self.kept[index]
 
-    def first_within(self, index: int) -> int:
-        """The first frame that is kept, from `index` on."""
-        if not self.holds(index) and not self.kept:
-            raise _absent(max(index, 0))
-        return max(min(self.kept), index)
+    def begin_of(self, index: int, context: int) -> int:
+        """The first frame that this one may look at: `context` before it, or the first of its scene or of the clip."""
+        begin = index
+        while begin > index - context and not self.frame(begin).begins_scene and self.holds(begin - 1):
+            begin -= 1
+        return begin
+
+    def goes_on(self, index: int, begin: int) -> bool:
+        """Whether the scene that frame `begin` is of has this frame."""
+        return self.holds(index) and (index == begin or not self.frame(index).begins_scene)
 
     def forget_before(self, index: int) -> None:
         """Let go of frames that nothing looks at any more."""

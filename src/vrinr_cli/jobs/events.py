@@ -79,6 +79,8 @@ class JobReport:
     redone_in_fp32: int
     repeated_frames: int
     """Damaged frames of the source in whose place the last good one stands."""
+    cuts: int
+    """Scene cuts beyond which no frame was read; 0 where no window is."""
     seconds: float
     bytes: int
     largest_time_error: Fraction

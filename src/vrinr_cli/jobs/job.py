@@ -288,6 +288,9 @@ def _report(  # noqa: PLR0917 - each is a part of what is reported
     seconds: float,
 ) -> JobReport:
     plan, counts = job.plan, resources.engine.counts
+    cuts = sum(report.cuts for report in reports)
+    if cuts:
+        job.note(f"{counted(cuts, 'scene cut')} seen: no picture was mixed with one beyond a cut")
     _note_losses(job, reports, joined)
     begins = plan.source.timeline.pts[plan.first] * plan.source.timeline.time_base if plan.is_cut else 0
     if joined.shift != -begins:
@@ -310,6 +313,7 @@ def _report(  # noqa: PLR0917 - each is a part of what is reported
         halvings=counts.halvings,
         redone_in_fp32=sum(report.redone_in_fp32 for report in reports),
         repeated_frames=sum(report.repeated for report in reports),
+        cuts=cuts,
         seconds=seconds,
         bytes=job.output.stat().st_size,
         largest_time_error=verified.largest_error,

@@ -31,6 +31,8 @@ class ChunkReport:
     """Frames whose reduced-precision result was not finite."""
     seconds: float
     """Time that it took."""
+    cuts: int = 0
+    """Scene cuts seen in it, not counting one before the job's first frame."""
 
 
 class Journal:

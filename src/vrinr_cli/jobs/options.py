@@ -12,6 +12,7 @@ from vrinr_cli.jobs.size import SizeRequest
 
 AudioChoice = Literal["auto", "copy", "aac", "none"]
 Method = Literal["vrinr", "bicubic", "lanczos"]
+Cuts = Literal["auto", "none"]
 
 
 LARGEST_SIGMA = 128.0
@@ -57,6 +58,8 @@ class UpscaleOptions:
     """Refuse weights that were fitted to another clip, instead of a note."""
     method: Method = "vrinr"
     """The network, or a plain kernel to compare with."""
+    cuts: Cuts = "auto"
+    """Find scene cuts, and read no frame beyond one; or take the video for one scene."""
     codec: str | None = None
     crf: float | None = None
     bitrate: int | None = None
@@ -71,7 +74,7 @@ class UpscaleOptions:
     frames: int | None = None
     """At most so many."""
     chunk_frames: int = 300
-    """Frames per chunk: the most that an interruption loses."""
+    """Frames per chunk, a quarter more or less: the most that an interruption loses."""
     device: str = "auto"
     precision: str = "auto"
     tile: int | None = None
@@ -91,6 +94,8 @@ class UpscaleOptions:
             raise OptionError(f"method is {self.method!r}", hint="choose vrinr, bicubic or lanczos")
         if self.denoise is not None and self.method != "vrinr":
             raise OptionError(f"method {self.method} takes no noise away", hint="leave out the method, or denoise")
+        if self.cuts not in ("auto", "none"):
+            raise OptionError(f"cuts is {self.cuts!r}", hint="choose auto or none")
         if self.audio not in ("auto", "copy", "aac", "none"):
             raise OptionError(f"audio is {self.audio!r}", hint="choose auto, copy, aac or none")
         if self.precision not in ("auto", "fp32", "bf16", "fp16"):

@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from vrinr_cli import __version__
 from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.noise import NoiseChoice, choose_noise
-from vrinr_cli.jobs.options import UpscaleOptions
+from vrinr_cli.jobs.options import Cuts, UpscaleOptions
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.times import chosen_frames
 from vrinr_cli.model.clip_config import ClipConfig
@@ -20,7 +23,7 @@ from vrinr_cli.video.containers import StreamAction, container_for, plan_streams
 from vrinr_cli.video.encoders import EncoderRequest, VideoTarget, choose_video_target
 from vrinr_cli.video.info import SourceInfo
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class Plan:
     allow_damaged: bool
     noise: NoiseChoice | None = None
     """What is taken away; None is nothing."""
+    cuts: Cuts = "none"
+    """Whether scene cuts are found; never where no network reads other frames than the one it restores."""
     version: str = __version__
     plan_version: int = PLAN_VERSION
 
@@ -103,6 +108,7 @@ class Plan:
             "the size": self.target.size,
             "the method": self.method,
             "the noise": to_plain(self.noise) if self.noise else "",
+            "the cuts": self.cuts,
             "the precision": self.precision,
             "the encoder's settings": to_plain(target),
             "the kind of file": self.ending,
@@ -149,12 +155,13 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         first=first,
         stop=stop,
         is_cut=any(value is not None for value in (options.start, options.end, options.frames)),
-        chunks=cut_chunks(first, stop, options.chunk_frames),
+        chunks=cut_chunks(first, stop, options.chunk_frames, source.keyframes),
         method=options.method,
         weights=chosen,
         precision=options.precision,
         allow_damaged=options.allow_damaged,
         noise=_noise(options, source, range(first, stop), chosen),
+        cuts=options.cuts if chosen is not None and chosen.context else "none",
     )
 
 
@@ -240,15 +247,27 @@ def _other_frames(header: CheckpointHeader, frames: range) -> str:
     )
 
 
-def cut_chunks(first: int, stop: int, length: int) -> tuple[Chunk, ...]:
-    """Frames [first, stop) in runs of `length`; a last run of less than a quarter joins the one before."""
+def cut_chunks(first: int, stop: int, length: int, keyframes: Sequence[int] = ()) -> tuple[Chunk, ...]:
+    """Frames [first, stop) in runs of about `length`.
+
+    A run ends where it has its length, or before the nearest key frame of the source that makes it at most a quarter
+    longer or shorter: encoders put them at scene cuts, where no window reads over the edge. A last run of less than a
+    quarter joins the one before.
+    """
     if length < 1:
         raise OptionError(f"chunk frames is {length}", hint="choose 1 or more")
-    edges = list(range(first, stop, length))
-    if len(edges) > 1 and 4 * (stop - edges[-1]) < length:
-        edges.pop()
-    ends = [*edges[1:], stop]
-    return tuple(Chunk(n, start, end) for n, (start, end) in enumerate(zip(edges, ends, strict=True)))
+    edges = [first]
+    while 4 * (stop - edges[-1]) >= 5 * length:
+        edges.append(_edge_near(edges[-1] + length, length, stop, keyframes))
+    return tuple(Chunk(n, start, end) for n, (start, end) in enumerate(pairwise([*edges, stop])))
+
+
+def _edge_near(place: int, length: int, stop: int, keyframes: Sequence[int]) -> int:
+    """The key frame nearest to a place, the first of two; the place itself where none is near."""
+    low, high = place - length // 4, place + length // 4
+    near = keyframes[bisect_left(keyframes, low) : bisect_right(keyframes, high)]
+    leaving_enough = (key for key in near if 4 * (stop - key) >= length)
+    return min(leaving_enough, key=lambda key: abs(key - place), default=place)
 
 
 def _hash(part: object) -> str:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.journal import ChunkReport
 from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
 from vrinr_cli.jobs.plan import Chunk, Plan
+from vrinr_cli.video.cuts import REACH, mark_cuts
 from vrinr_cli.video.reader import read_frames
 from vrinr_cli.video.writer import ChunkWriter
 
@@ -74,18 +76,18 @@ def run_chunk(
     """
     started = time.monotonic()
     engine = resources.engine
-    first = max(chunk.start - engine.context, 0)
-    last = min(chunk.stop + engine.context, len(plan.source.timeline))
     waiting = _queue_length(plan)
     repeated: list[int] = []
+    cuts = 0
     redone = engine.counts.redone_in_fp32
     with (
-        ReadAhead(_frames(plan, first, last, repeated), waiting) as frames,
+        ReadAhead(_frames(plan, chunk, engine.context, repeated), waiting) as frames,
         ChunkWriter(path, plan.target, threads=resources.encoder_threads) as writer,
     ):
         with WriteBehind(writer.write, waiting) as sink:
             for frame in engine.restore(frames, range(chunk.start, chunk.stop)):
                 sink.put(frame)
+                cuts += frame.begins_scene and frame.index > plan.first
                 on_frame(frame.index)
         written = writer.close()
     memory.trim_heap()
@@ -97,11 +99,25 @@ def run_chunk(
         repeated=sum(chunk.start <= index < chunk.stop for index in repeated),
         redone_in_fp32=engine.counts.redone_in_fp32 - redone,
         seconds=time.monotonic() - started,
+        cuts=cuts,
     )
 
 
-def _frames(plan: Plan, first: int, last: int, repeated: list[int]) -> Generator[Frame]:
-    yield from read_frames(plan.source, first, last, allow_damaged=plan.allow_damaged, on_repeat=repeated.append)
+def _frames(plan: Plan, chunk: Chunk, context: int, repeated: list[int]) -> Generator[Frame]:
+    """A chunk's frames and those around it that its windows read; which begin a scene, if that matters.
+
+    A few more are read to decide about cuts, so that the decision is the same wherever chunks begin.
+    """
+    are_marked = plan.cuts == "auto" and context > 0
+    end = len(plan.source.timeline)
+    needed = range(max(chunk.start - context, 0), min(chunk.stop + context, end))
+    beyond = REACH if are_marked else 0
+    first, last = max(needed.start - beyond, 0), min(needed.stop + beyond, end)
+    read = read_frames(plan.source, first, last, allow_damaged=plan.allow_damaged, on_repeat=repeated.append)
+    with closing(read):  # type: ignore[type-var]
+        for frame in mark_cuts(read) if are_marked else read:
+            if frame.index in needed:
+                yield frame
 
 
 def _processors() -> int:
