@@ -236,7 +236,7 @@ def test_a_signal_exits_with_130_and_the_same_command_goes_on(tmp_path: Path, nu
     running.send_signal(number)
     _, err = running.communicate()
     assert running.returncode == 130, err
-    assert err.splitlines()[-1] == "vrinr: error: stopped; the same command goes on with the next chunk"
+    assert err.splitlines()[-1] == "vrinr: error: stopped; the same command goes on, or `vrinr resume out.mp4`"
     assert not (tmp_path / "out.mp4").exists()
     again = vrinr(*command, cwd=tmp_path)
     assert again.code == 0, again.err

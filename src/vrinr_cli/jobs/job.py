@@ -1,13 +1,12 @@
 """An upscale job from options to a verified file."""
 
-import json
 import os
 import resource
 import stat
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -17,12 +16,12 @@ from vrinr_cli.engine.device import Compute, choose
 from vrinr_cli.errors import JobError, OptionError, TargetError, counted, printable
 from vrinr_cli.jobs import journal as journal_room
 from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, Started, Stepped, ignore
-from vrinr_cli.jobs.folder import LONGEST_NAME, JobFolder
+from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.journal import ChunkReport, Journal
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import Plan, make_plan
+from vrinr_cli.jobs.request import LONGEST_NAME, JobRequest
 from vrinr_cli.jobs.run import Resources, make_resources, run_chunk
-from vrinr_cli.record import to_plain
 from vrinr_cli.video.containers import CONTAINERS, container_for
 from vrinr_cli.video.encoders import check_opens
 from vrinr_cli.video.files import cause_of
@@ -56,6 +55,7 @@ def upscale(
     options: UpscaleOptions,
     *,
     overwrite: bool = False,
+    must_go_on: bool = False,
     listen: Listener = ignore,
 ) -> JobReport:
     """Make a video larger. The same call again continues a stopped job.
@@ -65,6 +65,7 @@ def upscale(
         output: the file to write; None puts `STEM.xSCALE.ENDING` beside the source.
         options: how.
         overwrite: whether an existing output is replaced, at the very end.
+        must_go_on: never begin anew: there must be a stopped job for the output that differs in nothing.
         listen: called with every event.
 
     Raises:
@@ -83,7 +84,8 @@ def upscale(
     with JobFolder(output) as folder:
         job = _Job(plan, output, folder, compute, listen)
         try:
-            finished = _prepared(job, restart=options.restart)
+            request = _request(plan, output, options, overwrite=overwrite)
+            finished = _prepared(job, request, must_go_on=must_go_on)
             _check_holds(job)
             resources = make_resources(plan, compute, tile=options.tile, memory_limit=options.memory)
             reports = _all_chunks(job, resources, finished)
@@ -150,19 +152,40 @@ def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
     return output.parent.resolve() / output.name
 
 
-def _prepared(job: _Job, *, restart: bool) -> list[ChunkReport]:
+def _request(plan: Plan, output: Path, options: UpscaleOptions, *, overwrite: bool) -> JobRequest:
+    """What was asked, in words that mean the same from any folder."""
+    chosen = plan.weights
+    if chosen is not None and chosen.path.stem != options.weights:
+        options = replace(options, weights=str(chosen.path))
+    return JobRequest(
+        source=plan.source.path,
+        source_bytes=plan.source.bytes,
+        source_changed_ns=plan.source.changed_ns,
+        output=output.name,
+        options=options,
+        overwrite=overwrite,
+        frames=plan.frames,
+    )
+
+
+def _prepared(job: _Job, request: JobRequest, *, must_go_on: bool) -> list[ChunkReport]:
     """Chunks that an earlier run of the same job has finished; the folder holds this job's plan afterwards."""
+    restart = request.options.restart
     differing = job.folder.differences(job.plan)
+    name = printable(job.output.name)
+    if differing is None and must_go_on:
+        raise JobError(f"{name}: no unfinished job for it", hint="see `vrinr jobs`")
     has_chunks = bool(Journal(job.folder.journal_path).read())
-    if differing and has_chunks and not restart:
+    if differing and (has_chunks or must_go_on) and not restart:
         raise JobError(
-            f"{printable(job.output.name)}: an unfinished job for it differs in {', '.join(differing)}",
+            f"{name}: an unfinished job for it differs in {', '.join(differing)}",
             hint="use --restart to throw its work away",
         )
     if differing is None or differing or restart:
         job.folder.clear()
-        words = {"identity": job.plan.identity(), "plan": to_plain(job.plan)}
-        job.folder.keep_plan(json.dumps(words))
+    kept = replace(request, options=replace(request.options, restart=False))
+    if job.folder.request() != kept:
+        job.folder.keep_plan(job.plan, kept)
     return _whole_chunks(job)
 
 

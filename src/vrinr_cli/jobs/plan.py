@@ -1,7 +1,5 @@
 """What will be done, as pure data: decided before the first frame, kept in the job folder."""
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +8,7 @@ from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.noise import NoiseChoice, choose_noise
 from vrinr_cli.jobs.options import UpscaleOptions
+from vrinr_cli.jobs.request import hash_of
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.times import chosen_frames
 from vrinr_cli.model.clip_config import ClipConfig
@@ -111,11 +110,11 @@ class Plan:
             "the chunk length": [(c.start, c.stop) for c in self.chunks],
             "the version of vrinr": (self.version, self.plan_version),
         }
-        return {name: _hash(part) for name, part in parts.items()}
+        return {name: hash_of(part) for name, part in parts.items()}
 
     def fingerprint(self) -> str:
         """One hash of all of `identity`."""
-        return _hash(self.identity())
+        return hash_of(self.identity())
 
 
 def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan:
@@ -249,8 +248,3 @@ def cut_chunks(first: int, stop: int, length: int) -> tuple[Chunk, ...]:
         edges.pop()
     ends = [*edges[1:], stop]
     return tuple(Chunk(n, start, end) for n, (start, end) in enumerate(zip(edges, ends, strict=True)))
-
-
-def _hash(part: object) -> str:
-    words = json.dumps(to_plain(part), sort_keys=True)
-    return hashlib.sha256(words.encode()).hexdigest()[:32]
