@@ -11,7 +11,7 @@ from vrinr_cli.cli import parse
 from vrinr_cli.cli.job_options import is_terminal, resume_words
 from vrinr_cli.cli.progress import show_duration
 from vrinr_cli.cli.show import print_json, say, shown_errors
-from vrinr_cli.errors import OptionError, VrinrError, counted, printable
+from vrinr_cli.errors import OptionError, VrinrError, counted, printable, show_bytes
 
 if TYPE_CHECKING:
     from vrinr_cli.jobs.unfinished import UnfinishedJob
@@ -62,7 +62,7 @@ def _show(found: "list[UnfinishedJob]", folder: Path, *, as_json: bool) -> None:
 def job_lines(job: "UnfinishedJob") -> list[str]:
     """What a listing says of a job, in lines."""
     frames = f"{job.done} of {counted(job.frames, 'frame')}" if job.frames else "frames unknown"
-    lines = [f"{_near(job.output)}: {frames}, {_size(job.bytes)}, {_age(job.age)}"]
+    lines = [f"{_near(job.output)}: {frames}, {show_bytes(job.bytes)}, {_age(job.age)}"]
     if job.source is not None:
         lines.append(f"  from {_near(job.source)}")
     if job.holder:
@@ -83,7 +83,7 @@ def _clean(idle: "list[UnfinishedJob]", *, yes: bool, as_json: bool) -> None:
     if not idle:
         say("nothing to remove")
         return
-    what = f"{counted(len(idle), 'job')}, {_size(sum(job.bytes for job in idle))}"
+    what = f"{counted(len(idle), 'job')}, {show_bytes(sum(job.bytes for job in idle))}"
     if not yes:
         if as_json or not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
             raise OptionError(f"{what} would be removed", hint="use -y to remove without asking")
@@ -92,7 +92,7 @@ def _clean(idle: "list[UnfinishedJob]", *, yes: bool, as_json: bool) -> None:
     removed = [job for job in idle if _removed(job)]
     if as_json:
         print_json({"event": "removed", "folders": [str(job.folder) for job in removed]})
-    say(f"removed {counted(len(removed), 'job')}, {_size(sum(job.bytes for job in removed))}")
+    say(f"removed {counted(len(removed), 'job')}, {show_bytes(sum(job.bytes for job in removed))}")
 
 
 def _removed(job: "UnfinishedJob") -> bool:
@@ -116,10 +116,6 @@ def _near(path: Path) -> Path:
     except (OSError, ValueError):
         return path
     return near if len(str(near)) < len(str(path)) else path
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _age(seconds: float) -> str:

@@ -1,11 +1,12 @@
 """An upscale job from options to a verified file."""
 
+import contextlib
 import os
 import resource
 import stat
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import torch
 
 from vrinr_cli import __version__
 from vrinr_cli.engine.device import Compute, choose
-from vrinr_cli.errors import JobError, OptionError, TargetError, counted, printable
+from vrinr_cli.errors import EncodeError, JobError, OptionError, TargetError, counted, printable
+from vrinr_cli.jobs import disk
 from vrinr_cli.jobs import journal as journal_room
 from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, Started, Stepped, ignore
 from vrinr_cli.jobs.folder import JobFolder
@@ -41,6 +43,10 @@ class _Job:
     listen: Listener
     notes: list[str] = field(default_factory=list)
     resumed: int = 0
+    done: int = 0
+    """Frames that are with the encoder or finished."""
+    reports: dict[int, ChunkReport] = field(default_factory=dict)
+    """Finished chunks by number."""
 
     def note(self, text: str) -> None:
         """Tell the user once."""
@@ -84,13 +90,14 @@ def upscale(
     with JobFolder(output) as folder:
         job = _Job(plan, output, folder, compute, listen)
         try:
-            request = _request(plan, output, options, overwrite=overwrite)
-            finished = _prepared(job, request, must_go_on=must_go_on)
-            _check_holds(job)
-            resources = make_resources(plan, compute, tile=options.tile, memory_limit=options.memory)
-            reports = _all_chunks(job, resources, finished)
-            joined, verified = _finished(job, reports)
-            folder.publish(overwrite=overwrite)
+            with _full_disk_told(job):
+                request = _request(plan, output, options, overwrite=overwrite)
+                _prepare(job, request, must_go_on=must_go_on)
+                _check_holds(job)
+                resources = make_resources(plan, compute, tile=options.tile, memory_limit=options.memory)
+                reports = _all_chunks(job, resources)
+                joined, verified = _finished(job, reports)
+                folder.publish(overwrite=overwrite)
         except BaseException:
             if not folder.journal_path.exists():
                 folder.remove()
@@ -168,8 +175,37 @@ def _request(plan: Plan, output: Path, options: UpscaleOptions, *, overwrite: bo
     )
 
 
-def _prepared(job: _Job, request: JobRequest, *, must_go_on: bool) -> list[ChunkReport]:
-    """Chunks that an earlier run of the same job has finished; the folder holds this job's plan afterwards."""
+@contextlib.contextmanager
+def _full_disk_told(job: _Job) -> Iterator[None]:
+    """A full disk ends a job in one line that says how much is lacking."""
+    try:
+        yield
+    except EncodeError as error:
+        if not disk.is_full(error):
+            raise
+        room = disk.room_for(job.plan, job.reports.values(), job.folder.path)
+        frame = job.plan.first + job.done
+        raise disk.shortage(room, job.output.name, kept=_kept_words(job), frame=frame) from error
+
+
+def _check_room(job: _Job) -> None:
+    """Before each chunk and before the join.
+
+    Raises:
+        DiskError: the disk cannot hold the rest; what is finished is kept.
+    """
+    room = disk.room_for(job.plan, job.reports.values(), job.folder.path)
+    if not room.suffices:
+        raise disk.shortage(room, job.output.name, kept=_kept_words(job))
+
+
+def _kept_words(job: _Job) -> str:
+    kept = sum(report.written.frames for report in job.reports.values())
+    return f"{kept} of {counted(job.plan.frames, 'frame')} are kept" if kept else ""
+
+
+def _prepare(job: _Job, request: JobRequest, *, must_go_on: bool) -> None:
+    """Find the chunks that an earlier run of the same job has finished; the folder holds this job's plan afterwards."""
     restart = request.options.restart
     differing = job.folder.differences(job.plan)
     name = printable(job.output.name)
@@ -186,10 +222,11 @@ def _prepared(job: _Job, request: JobRequest, *, must_go_on: bool) -> list[Chunk
     kept = replace(request, options=replace(request.options, restart=False))
     if job.folder.request() != kept:
         job.folder.keep_plan(job.plan, kept)
-    return _whole_chunks(job)
+    job.reports = _whole_chunks(job)
+    job.resumed = job.done = sum(report.written.frames for report in job.reports.values())
 
 
-def _whole_chunks(job: _Job) -> list[ChunkReport]:
+def _whole_chunks(job: _Job) -> dict[int, ChunkReport]:
     found: dict[int, ChunkReport] = {}
     fingerprint = job.plan.fingerprint()
     for report in Journal(job.folder.journal_path).read():
@@ -198,8 +235,7 @@ def _whole_chunks(job: _Job) -> list[ChunkReport]:
         is_ours = report.fingerprint == fingerprint and (job.plan.allow_damaged or not report.repeated)
         if fits and is_ours and journal_room.is_whole(report, job.folder.chunk_path(report.index)):
             found[report.index] = report
-    job.resumed = sum(report.written.frames for report in found.values())
-    return [found[index] for index in sorted(found)]
+    return found
 
 
 def _check_holds(job: _Job) -> None:
@@ -208,7 +244,7 @@ def _check_holds(job: _Job) -> None:
     check_holds(plan.source, plan.target, container_for(job.output), plan.actions, job.folder.path)
 
 
-def _all_chunks(job: _Job, resources: Resources, finished: Sequence[ChunkReport]) -> list[ChunkReport]:
+def _all_chunks(job: _Job, resources: Resources) -> list[ChunkReport]:
     """Run every chunk that is not finished; all reports in order."""
     plan = job.plan
     job.listen(_started(job))
@@ -216,24 +252,23 @@ def _all_chunks(job: _Job, resources: Resources, finished: Sequence[ChunkReport]
         job.note(text)
     if job.resumed:
         job.note(f"resuming: {job.resumed} of {plan.frames} frames are done")
-    reports = {report.index: report for report in finished}
-    done = job.resumed
     journal = Journal(job.folder.journal_path)
 
     def advance(_: int) -> None:
-        nonlocal done
-        done += 1
-        job.listen(Advanced(done, plan.frames))
+        job.done += 1
+        job.listen(Advanced(job.done, plan.frames))
 
     for chunk in plan.chunks:
-        if chunk.index in reports:
+        if chunk.index in job.reports:
             continue
+        _check_room(job)
         report = run_chunk(plan, chunk, job.folder.chunk_path(chunk.index), resources, advance)
         journal.append(report)
-        reports[chunk.index] = report
+        job.reports[chunk.index] = report
         if resources.engine.counts.halvings:
             job.note(f"memory ran out; the tile is {resources.engine.counts.tile} pixels now")
-    return [reports[chunk.index] for chunk in plan.chunks]
+    _check_room(job)
+    return [job.reports[chunk.index] for chunk in plan.chunks]
 
 
 def _note_losses(job: _Job, reports: Sequence[ChunkReport], joined: Joined) -> None:
