@@ -12,6 +12,7 @@ from vrinr_cli.cli.denoise import denoise
 from vrinr_cli.cli.fit import fit
 from vrinr_cli.cli.info import info
 from vrinr_cli.cli.jobs import jobs
+from vrinr_cli.cli.plan import plan
 from vrinr_cli.cli.resume import resume
 from vrinr_cli.cli.train import train
 from vrinr_cli.cli.upscale import upscale
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command(epilog=EPILOG, no_args_is_help=True)(upscale)
 app.command(epilog=EPILOG, no_args_is_help=True)(denoise)
+app.command(epilog=EPILOG, no_args_is_help=True)(plan)
 app.command(epilog=EPILOG, no_args_is_help=True)(resume)
 app.command(epilog=EPILOG)(jobs)
 app.command(epilog=EPILOG, no_args_is_help=True)(fit)

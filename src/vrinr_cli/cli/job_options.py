@@ -7,6 +7,7 @@ from typing import Annotated, TextIO
 
 import typer
 
+from vrinr_cli.cli.forecast import show_forecast
 from vrinr_cli.cli.progress import progress_for
 from vrinr_cli.errors import InterruptedJobError, OptionError, printable
 from vrinr_cli.jobs.options import UpscaleOptions
@@ -61,6 +62,9 @@ Yes = Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existin
 No = Annotated[bool, typer.Option("-n", "--no-overwrite", help="Never replace, never ask.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Throw away the work of a different unfinished job.")]
 SkipDamaged = Annotated[bool, typer.Option("--skip-damaged", help="Go on over damaged parts of the source.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, with time, memory and disk; write nothing.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Events and the report as JSON lines on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name the steps after the last frame too.")]
@@ -76,6 +80,7 @@ def run_job(
     yes: bool,
     no: bool,
     must_go_on: bool = False,
+    dry_run: bool = False,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -88,6 +93,9 @@ def run_job(
     """
     if yes and no:
         raise OptionError("-y and -n given", hint="choose one of them")
+    if dry_run:
+        show_forecast(source, output, options, overwrite=yes, as_json=as_json, quiet=quiet)
+        return
     from vrinr_cli.jobs import job  # noqa: PLC0415 - torch and PyAV load here, so --help stays quick
     from vrinr_cli.jobs.folder import JobFolder  # noqa: PLC0415
 

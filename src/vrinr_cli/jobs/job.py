@@ -79,14 +79,7 @@ def upscale(
             kept in `.OUTPUTNAME.vrinr/` beside the output unless there are none.
     """
     started = time.monotonic()
-    check_source(source)
-    output = default_output(source, options) if output is None else output
-    output = check_target(source, output, overwrite=overwrite)
-    compute = choose(options.device, options.precision)
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    plan = make_plan(probe(source, allow_damaged=options.allow_damaged), output, options)
-    check_opens(plan.target)
+    plan, output, compute = planned(source, output, options, overwrite=overwrite)
     with JobFolder(output) as folder:
         job = _Job(plan, output, folder, compute, listen)
         try:
@@ -104,6 +97,25 @@ def upscale(
             raise
         folder.remove()
     return _report(job, resources, reports, joined, verified, time.monotonic() - started)
+
+
+def planned(
+    source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool
+) -> tuple[Plan, Path, Compute]:
+    """All that is decided before anything is made: the plan, the output as an absolute path, and the device.
+
+    Raises:
+        VrinrError: the job cannot be done as asked.
+    """
+    check_source(source)
+    output = default_output(source, options) if output is None else output
+    output = check_target(source, output, overwrite=overwrite)
+    compute = choose(options.device, options.precision)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    plan = make_plan(probe(source, allow_damaged=options.allow_damaged), output, options)
+    check_opens(plan.target)
+    return plan, output, compute
 
 
 def check_source(source: Path) -> None:
@@ -208,15 +220,11 @@ def _prepare(job: _Job, request: JobRequest, *, must_go_on: bool) -> None:
     """Find the chunks that an earlier run of the same job has finished; the folder holds this job's plan afterwards."""
     restart = request.options.restart
     differing = job.folder.differences(job.plan)
-    name = printable(job.output.name)
     if differing is None and must_go_on:
-        raise JobError(f"{name}: no unfinished job for it", hint="see `vrinr jobs`")
+        raise JobError(f"{printable(job.output.name)}: no unfinished job for it", hint="see `vrinr jobs`")
     has_chunks = bool(Journal(job.folder.journal_path).read())
     if differing and (has_chunks or must_go_on) and not restart:
-        raise JobError(
-            f"{name}: an unfinished job for it differs in {', '.join(differing)}",
-            hint="use --restart to throw its work away",
-        )
+        raise another_job(job.output, differing)
     if differing is None or differing or restart:
         job.folder.clear()
     kept = replace(request, options=replace(request.options, restart=False))
@@ -224,6 +232,14 @@ def _prepare(job: _Job, request: JobRequest, *, must_go_on: bool) -> None:
         job.folder.keep_plan(job.plan, kept)
     job.reports = _whole_chunks(job)
     job.resumed = job.done = sum(report.written.frames for report in job.reports.values())
+
+
+def another_job(output: Path, differing: Sequence[str]) -> JobError:
+    """The error that keeps the work of an unfinished job from being thrown away."""
+    return JobError(
+        f"{printable(output.name)}: an unfinished job for it differs in {', '.join(differing)}",
+        hint="use --restart to throw its work away",
+    )
 
 
 def _whole_chunks(job: _Job) -> dict[int, ChunkReport]:
@@ -326,15 +342,15 @@ def _started(job: _Job) -> Started:
         done=job.resumed,
         codec=plan.target.codec,
         pix_fmt=plan.target.pix_fmt,
-        device=_device_words(job),
+        device=device_words(job.plan, job.compute),
         method=plan.method,
     )
 
 
-def _device_words(job: _Job) -> str:
+def device_words(plan: Plan, compute: Compute) -> str:
     """Device and precision; plain kernels and the paper's network compute in float32 in any case."""
-    weights = job.plan.weights
-    return f"{job.compute.device} fp32" if weights is None or weights.kind == "clip" else job.compute.words
+    weights = plan.weights
+    return f"{compute.device} fp32" if weights is None or weights.kind == "clip" else compute.words
 
 
 def _report(  # noqa: PLR0917 - each is a part of what is reported
@@ -361,7 +377,7 @@ def _report(  # noqa: PLR0917 - each is a part of what is reported
         chunks=len(plan.chunks),
         codec=plan.target.codec,
         pix_fmt=plan.target.pix_fmt,
-        device=_device_words(job),
+        device=device_words(job.plan, job.compute),
         method=plan.method,
         weights=plan.weights.digest if plan.weights else "",
         tile=counts.tile,

@@ -14,6 +14,8 @@ from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.journal import ChunkReport
 from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
 from vrinr_cli.jobs.plan import Chunk, Plan
+from vrinr_cli.model.clip_network import ClipNetwork
+from vrinr_cli.model.network import VrInr
 from vrinr_cli.video.reader import read_frames
 from vrinr_cli.video.writer import ChunkWriter
 
@@ -38,10 +40,28 @@ def make_resources(plan: Plan, compute: Compute, *, tile: int | None, memory_lim
     Raises:
         WeightsError: the weights are damaged.
     """
-    source, target = plan.source, plan.target
-    geometry = Geometry(source.format, source.color, source.size, target.format, target.color, target.size)
     model = weights.load(plan.weights.path) if plan.weights else None
-    engine = Engine(
+    engine = make_engine(plan, compute, model, geometry_of(plan), tile=tile, memory_limit=memory_limit)
+    return Resources(engine, encoder_threads=processors(), fingerprint=plan.fingerprint())
+
+
+def geometry_of(plan: Plan) -> Geometry:
+    """Source and target pictures of a job."""
+    source, target = plan.source, plan.target
+    return Geometry(source.format, source.color, source.size, target.format, target.color, target.size)
+
+
+def make_engine(
+    plan: Plan,
+    compute: Compute,
+    model: VrInr | ClipNetwork | None,
+    geometry: Geometry,
+    *,
+    tile: int | None,
+    memory_limit: int | None,
+) -> Engine:
+    """The engine that does what a plan says, to pictures of any size."""
+    return Engine(
         model,
         geometry,
         compute,
@@ -52,7 +72,6 @@ def make_resources(plan: Plan, compute: Compute, *, tile: int | None, memory_lim
         tile=tile,
         memory_limit=memory_limit,
     )
-    return Resources(engine, encoder_threads=_processors(), fingerprint=plan.fingerprint())
 
 
 def run_chunk(
@@ -104,7 +123,7 @@ def _frames(plan: Plan, first: int, last: int, repeated: list[int]) -> Generator
     yield from read_frames(plan.source, first, last, allow_damaged=plan.allow_damaged, on_repeat=repeated.append)
 
 
-def _processors() -> int:
+def processors() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
