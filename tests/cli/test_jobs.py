@@ -50,7 +50,10 @@ def test_what_has_changed_is_refused_as_by_the_same_command(folder: Path) -> Non
     assert "  cannot go on: the source has changed" in run("jobs")[1]
     code, _, err = run("resume", folder)
     assert code == 2
-    assert err.startswith("vrinr: error: out.mp4: an unfinished job for it differs in the source; ")
+    assert err == (
+        "vrinr: error: out.mp4: an unfinished job for it differs in the source; "
+        "run the whole command with --restart to throw its work away\n"
+    )
     code, _, err = run("resume", "other.mp4")
     assert (code, err) == (2, "vrinr: error: other.mp4: no unfinished job for it; see `vrinr jobs`\n")
 

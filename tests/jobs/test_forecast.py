@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from jobs.facts import stopped, tiny_weights
 from media import clips, tracks
+from networks import CLIP, seeded_clip
 from vrinr_cli.errors import JobError, TargetError
 from vrinr_cli.frame import Frame
 from vrinr_cli.jobs import trial
@@ -17,6 +19,8 @@ from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.forecast import Forecast, forecast
 from vrinr_cli.jobs.job import upscale
 from vrinr_cli.jobs.options import UpscaleOptions
+from vrinr_cli.model import clip_checkpoint
+from vrinr_cli.model.header import FittedTo
 from vrinr_cli.video.probe import probe
 from vrinr_cli.video.reader import read_frames
 
@@ -99,6 +103,17 @@ def test_a_part_is_cut_from_the_middle_with_its_chroma(tmp_path: Path) -> None:
     assert [plane.shape for plane in part.planes] == [(64, 48), (32, 24), (32, 24)]
     assert np.array_equal(part.planes[0], frame.planes[0][16:80, 32:80])
     assert np.array_equal(part.planes[1], frame.planes[1][8:40, 16:40])
+
+
+def test_a_network_that_was_fitted_to_a_clip_and_a_part_of_the_video(tmp_path: Path) -> None:
+    source = clips.plain(tmp_path / "in.mkv", frames=12, size=(128, 160))
+    weights = tmp_path / "fitted.safetensors"
+    fitted = FittedTo(name="in.mkv", digest="abc", reference="def", scales=(2.0,), first=0)
+    clip_checkpoint.save(weights, seeded_clip(CLIP).float(), card={}, fitted=fitted)
+    found = forecast(source, None, UpscaleOptions(weights=str(weights), device="cpu", start=Fraction(1, 5)))
+    assert (found.method, found.tile, found.device) == ("vrinr", 0, "cpu fp32")
+    assert found.frames < 12
+    assert found.trial_share < 1
 
 
 PLAIN = UpscaleOptions(method="bicubic", chunk_frames=5)

@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.facts import stopped
+from jobs.facts import stopped, tiny_weights
 from media import clips
+from networks import seeded
 from strategies import json_values
-from vrinr_cli.errors import JobError, OptionError, TargetError, VrinrError
+from vrinr_cli.errors import JobError, OptionError, TargetError, VrinrError, WeightsError
 from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.job import upscale
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.request import JobRequest
 from vrinr_cli.jobs.unfinished import UnfinishedJob, find_jobs, remove_job, stopped_job
+from vrinr_cli.model import checkpoint
 from vrinr_cli.record import to_plain
 
 OPTIONS = UpscaleOptions(method="bicubic", chunk_frames=5, encoder_options=(("tune", "film"),))
@@ -57,6 +60,25 @@ def test_a_stopped_job_is_found_and_goes_on_with_its_options(job: Path) -> None:
     report = upscale(request.source, output, request.options, must_go_on=True)
     assert report.resumed_frames == 10
     assert find_jobs(job.parent) == []
+
+
+def test_weights_that_were_named_from_another_folder_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tiny_weights(tmp_path)
+    source = clips.plain(tmp_path / "in.mp4", frames=12)
+    asked = UpscaleOptions(weights="tiny.safetensors", chunk_frames=5, precision="fp32", device="cpu")
+    folder = stopped(Path("in.mp4"), Path("out.mp4"), asked, after=7)
+    monkeypatch.chdir("/")
+    output, request = stopped_job(tmp_path / folder)
+    assert (request.source, request.options.weights) == (source, str(tmp_path / "tiny.safetensors"))
+    (tmp_path / "tiny.safetensors").rename(tmp_path / "kept")
+    with pytest.raises(WeightsError, match="no such file"):
+        upscale(request.source, output, request.options, must_go_on=True)
+    checkpoint.save(tmp_path / "tiny.safetensors", seeded(dtype=torch.float32, strength=0.03), card={})
+    with pytest.raises(JobError, match="differs in the weights"):
+        upscale(request.source, output, request.options, must_go_on=True)
+    (tmp_path / "kept").rename(tmp_path / "tiny.safetensors")
+    assert upscale(request.source, output, request.options, must_go_on=True).resumed_frames == 5
 
 
 def test_it_goes_on_after_its_folder_has_moved(job: Path, tmp_path: Path) -> None:
@@ -124,6 +146,8 @@ def test_removing_takes_what_vrinr_made_and_nothing_else(job: Path) -> None:
 
 def test_folders_that_only_look_like_jobs_and_links_are_passed_over(job: Path, tmp_path: Path) -> None:
     (tmp_path / "deep" / ".notes.vrinr").mkdir(parents=True)
+    for odd in ("..vrinr", "...vrinr", "....vrinr"):
+        (tmp_path / "deep" / odd / "chunks").mkdir(parents=True)
     (tmp_path / "deep" / ".other.mp4.vrinr").symlink_to(job)
     assert [found.folder for found in find_jobs(tmp_path)] == [job]
     assert find_jobs(tmp_path / "deep") == []

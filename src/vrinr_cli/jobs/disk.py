@@ -77,7 +77,7 @@ def shortage(room: Room, name: str, *, kept: str = "", frame: int | None = None)
     cause = f"needs {about} {show_bytes(room.needed)} more, {show_bytes(room.free)} are free"
     if frame is not None:
         cause = f"the disk is full at frame {frame}"
-    amount = f"{about} {show_bytes(room.lacking)}" if room.lacking else "more"
+    amount = f"{about} {show_bytes(room.lacking)}" if room.lacking else "more, --dry-run says about how much"
     hint = f"free {amount}" + ("; the same command goes on" if kept else "")
     return DiskError(f"{printable(name)}: {cause}{f'; {kept}' if kept else ''}", hint=hint)
 

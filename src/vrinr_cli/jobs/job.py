@@ -224,7 +224,7 @@ def _prepare(job: _Job, request: JobRequest, *, must_go_on: bool) -> None:
         raise JobError(f"{printable(job.output.name)}: no unfinished job for it", hint="see `vrinr jobs`")
     has_chunks = bool(Journal(job.folder.journal_path).read())
     if differing and (has_chunks or must_go_on) and not restart:
-        raise another_job(job.output, differing)
+        raise another_job(job.output, differing, hint=_RESTART_ALL if must_go_on else _RESTART)
     if differing is None or differing or restart:
         job.folder.clear()
     kept = replace(request, options=replace(request.options, restart=False))
@@ -234,12 +234,13 @@ def _prepare(job: _Job, request: JobRequest, *, must_go_on: bool) -> None:
     job.resumed = job.done = sum(report.written.frames for report in job.reports.values())
 
 
-def another_job(output: Path, differing: Sequence[str]) -> JobError:
+_RESTART = "use --restart to throw its work away"
+_RESTART_ALL = "run the whole command with --restart to throw its work away"
+
+
+def another_job(output: Path, differing: Sequence[str], *, hint: str = _RESTART) -> JobError:
     """The error that keeps the work of an unfinished job from being thrown away."""
-    return JobError(
-        f"{printable(output.name)}: an unfinished job for it differs in {', '.join(differing)}",
-        hint="use --restart to throw its work away",
-    )
+    return JobError(f"{printable(output.name)}: an unfinished job for it differs in {', '.join(differing)}", hint=hint)
 
 
 def _whole_chunks(job: _Job) -> dict[int, ChunkReport]:

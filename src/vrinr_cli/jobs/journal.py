@@ -7,13 +7,17 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from vrinr_cli.errors import EncodeError, JobError, printable
 from vrinr_cli.jobs.own_files import parse_json, read_own
 from vrinr_cli.record import from_plain, to_plain
 from vrinr_cli.video.files import cause_of
-from vrinr_cli.video.writer import WrittenChunk, digest_of
+from vrinr_cli.video.writer import WrittenChunk, digest_of, reorder_depth
+
+_LATEST = 1 << 62
+"""Ticks beyond which no container counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +123,14 @@ def _parse(line: bytes) -> ChunkReport | None:
 
 
 def _is_sound(report: ChunkReport) -> bool:
-    """Whether a line speaks of as many times and packets as frames."""
+    """Whether what a line says of its packets holds together: anybody can make a checksum."""
     written, frames = report.written, report.written.frames
-    is_counted = len(written.pts) == len(written.durations) == len(written.order) == frames
-    return is_counted and report.index >= 0 and sorted(written.order) == list(range(frames))
+    if report.index < 0 or not len(written.pts) == len(written.durations) == len(written.order) == frames > 0:
+        return False
+    has_times = all(before < after for before, after in pairwise(written.pts))
+    fits = max(-written.pts[0], written.pts[-1], *written.durations) < _LATEST and min(written.durations) >= 0
+    is_order = sorted(written.order) == list(range(frames))
+    return has_times and fits and is_order and written.reorder_depth == reorder_depth(written.order)
 
 
 def _checksum(words: str) -> str:

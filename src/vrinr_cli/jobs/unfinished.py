@@ -100,7 +100,7 @@ def _job_folders(root: Path) -> Iterator[Path]:
 
 def _is_job_folder(path: Path) -> bool:
     name = path.name
-    if not (name.startswith(".") and name.endswith(".vrinr") and len(name) > len("..vrinr")):
+    if not (name.startswith(".") and name.endswith(".vrinr")) or name[1 : -len(".vrinr")] in ("", ".", ".."):
         return False
     marks = (own_files.PLAN, own_files.JOURNAL, own_files.LOCK, own_files.CHUNKS)
     return path.is_dir() and any(os.path.lexists(path / mark) for mark in marks)
