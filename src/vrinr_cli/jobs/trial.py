@@ -67,9 +67,9 @@ def try_out(plan: Plan, compute: Compute, model: VrInr | ClipNetwork | None, out
     first = range(plan.first, min(plan.first + MOST_FRAMES, plan.stop))
     limit = _limit(plan, model, outlook)
     size = _part(limit, FIRST_SIDE**2)
-    until = time.monotonic() + SECONDS
     part = _Part(plan, compute, model, size)
-    seen = part.measure(folder, first, until if size == limit else None)
+    seen = part.measure(folder, first, time.monotonic() + SECONDS if size == limit else None)
+    until = time.monotonic() + SECONDS  # from here, as a device's first work is slow
     while size != limit:
         larger = _part(limit, math.prod(size) * _affordable(seen, part.context, until))
         if larger != limit and math.prod(larger) < 2 * math.prod(size):
