@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from strategies import json_values
 from vrinr_cli.errors import JobError, OptionError, TargetError, VrinrError, WeightsError
 from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.job import upscale
-from vrinr_cli.jobs.options import UpscaleOptions
-from vrinr_cli.jobs.request import JobRequest
+from vrinr_cli.jobs.options import DenoiseOptions, UpscaleOptions
+from vrinr_cli.jobs.request import JobRequest, kept_request, plan_words
+from vrinr_cli.jobs.size import SizeRequest
 from vrinr_cli.jobs.unfinished import UnfinishedJob, find_jobs, remove_job, stopped_job
 from vrinr_cli.model import checkpoint
 from vrinr_cli.record import to_plain
@@ -79,6 +81,39 @@ def test_weights_that_were_named_from_another_folder_are_found(tmp_path: Path, m
         upscale(request.source, output, request.options, must_go_on=True)
     (tmp_path / "kept").rename(tmp_path / "tiny.safetensors")
     assert upscale(request.source, output, request.options, must_go_on=True).resumed_frames == 5
+
+
+def test_everything_that_can_be_asked_is_kept() -> None:
+    rich = UpscaleOptions(
+        denoise=DenoiseOptions(sigma=12.5, keep_grain=0.2),
+        size=SizeRequest(size="192x128"),
+        strict=True,
+        codec="h265",
+        crf=20.5,
+        preset="slow",
+        pix_fmt="yuv420p",
+        encoder_options=(("tune", "grain"), ("x265-params", "a=b")),
+        audio="aac",
+        start=Fraction(1, 3),
+        end=Fraction(7, 2),
+        frames=9,
+        device="cuda:1",
+        tile=64,
+        memory=1 << 30,
+        threads=3,
+        allow_damaged=True,
+    )
+    for options in (rich, OPTIONS, UpscaleOptions(bitrate=8_000_000)):
+        request = JobRequest(
+            source=Path(os.fsdecode(b"/bad\xff \xc3\xa9.mp4")),
+            source_bytes=5,
+            source_changed_ns=7,
+            output=os.fsdecode(b"out\xff.mp4"),
+            options=options,
+            overwrite=True,
+            frames=9,
+        )
+        assert kept_request(plan_words({}, request, None).encode()) == request
 
 
 def test_it_goes_on_after_its_folder_has_moved(job: Path, tmp_path: Path) -> None:
