@@ -72,3 +72,10 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
 
 
 fractions = st.fractions() | st.just(Fraction(1001, 30000))
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("\udcff/../x\0"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+"""What a JSON file may hold."""

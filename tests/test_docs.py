@@ -6,6 +6,7 @@ from pathlib import Path
 from typer.main import get_command
 
 from vrinr_cli.cli.app import app
+from vrinr_cli.jobs.forecast import Forecast
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,6 +26,11 @@ def test_every_option_of_every_command_is_in_the_readme() -> None:
     assert [
         pair for pair in sorted(options) if not re.search(rf"`{re.escape(pair[1])}[`, ]|`{re.escape(pair[1])}$", readme)
     ] == []
+
+
+def test_every_key_of_a_plan_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [name for name in Forecast.__dataclass_fields__ if f"`{name}`" not in readme] == []
 
 
 def test_every_command_has_a_section() -> None:

@@ -7,6 +7,7 @@ import pytest
 from vrinr_cli import errors
 from vrinr_cli.errors import (
     DeviceError,
+    DiskError,
     EncodeError,
     EngineError,
     InputError,
@@ -18,6 +19,7 @@ from vrinr_cli.errors import (
     VrinrError,
     WeightsError,
     counted,
+    show_bytes,
 )
 
 KINDS: dict[type[VrinrError], int] = {
@@ -26,6 +28,7 @@ KINDS: dict[type[VrinrError], int] = {
     TargetError: 2,
     InputError: 1,
     EncodeError: 1,
+    DiskError: 1,
     VerifyError: 1,
     WeightsError: 1,
     DeviceError: 2,
@@ -64,3 +67,10 @@ def test_the_docstring_lists_every_kind_with_its_exit_code() -> None:
 @pytest.mark.parametrize(("count", "words"), [(0, "0 frames"), (1, "1 frame"), (2, "2 frames")])
 def test_one_thing_is_one_thing(count: int, words: str) -> None:
     assert counted(count, "frame") == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0.0 MB"), (1_240_000, "1.2 MB"), (71_400_000, "71 MB"), (3_140_000_000, "3.1 GB")]
+)
+def test_bytes_in_words(count: int, words: str) -> None:
+    assert show_bytes(count) == words

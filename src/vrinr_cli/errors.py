@@ -5,6 +5,7 @@ VrinrError                   exit 1   any failure that vrinr explains
 ├── TargetError              exit 2   a target that cannot be written as asked; told before the first frame
 ├── InputError               exit 1   a source that cannot be read
 ├── EncodeError              exit 1   an encoder or muxer that failed during the work
+├── DiskError                exit 1   a disk without room for the rest of a job; finished chunks are kept
 ├── VerifyError              exit 1   a result that is not what the plan promised; it is never renamed
 ├── WeightsError             exit 1   weights that are damaged, unknown or of another model
 ├── DeviceError              exit 2   a device or precision that is not to be had here
@@ -22,6 +23,14 @@ def printable(text: str) -> str:
 def counted(count: int, thing: str) -> str:
     """As in "1 frame" and "2 frames"."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def show_bytes(count: int) -> str:
+    """Bytes in words: "0.2 MB", "12 MB", "3.1 GB"."""
+    megabytes = max(count, 0) / 1e6
+    if megabytes >= 1000:
+        return f"{megabytes / 1000:.1f} GB"
+    return f"{megabytes:.1f} MB" if megabytes < 10 else f"{megabytes:.0f} MB"
 
 
 class VrinrError(Exception):
@@ -52,6 +61,10 @@ class InputError(VrinrError):
 
 class EncodeError(VrinrError):
     """An encoder or muxer that failed during the work."""
+
+
+class DiskError(VrinrError):
+    """A disk without room for the rest of a job."""
 
 
 class VerifyError(VrinrError):

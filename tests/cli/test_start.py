@@ -8,7 +8,18 @@ import pytest
 HEAVY = ("torch", "av", "numpy", "safetensors")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["upscale", "--help"], ["train", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["upscale", "--help"],
+        ["train", "--help"],
+        ["plan", "--help"],
+        ["jobs", "--help"],
+        ["resume", "--help"],
+    ],
+)
 def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
     code = (
         "import sys; from vrinr_cli.cli.app import app\n"

@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 from jobs.facts import facts, noise_weights, tiny_weights
 from media import clips, damaged, scenes, tracks
 from vrinr_cli.cli.app import app
+from vrinr_cli.cli.progress import JsonProgress
+from vrinr_cli.jobs.events import Advanced, Event
 
 
 @dataclass(frozen=True)
@@ -255,13 +257,30 @@ def test_a_signal_exits_with_130_and_the_same_command_goes_on(tmp_path: Path, nu
     running.send_signal(number)
     _, err = running.communicate()
     assert running.returncode == 130, err
-    assert err.splitlines()[-1] == "vrinr: error: stopped; the same command goes on with the next chunk"
+    assert err.splitlines()[-1] == "vrinr: error: stopped; the same command goes on, or `vrinr resume out.mp4`"
     assert not (tmp_path / "out.mp4").exists()
     again = vrinr(*command, cwd=tmp_path)
     assert again.code == 0, again.err
     assert "note: resuming: " in again.err
     assert len(facts(tmp_path / "out.mp4").seconds) == 200
     assert names(tmp_path) == ["in.mp4", "out.mp4", "tiny.safetensors"]
+
+
+@pytest.mark.parametrize(("after", "hint"), [(3, "begins anew"), (7, "goes on, or `vrinr resume out.mp4`")])
+def test_what_to_do_after_a_stop_depends_on_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int, hint: str
+) -> None:
+    clips.plain(tmp_path / "in.mp4", frames=12)
+
+    def interrupt(_: JsonProgress, event: Event) -> None:
+        if isinstance(event, Advanced) and event.done == after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(JsonProgress, "__call__", interrupt)
+    command = ("upscale", "in.mp4", "--method", "bicubic", "--chunk-frames", "5", "-o", "out.mp4", "--json")
+    done = vrinr_here(*command, cwd=tmp_path, monkeypatch=monkeypatch)
+    assert (done.code, done.err) == (130, f"vrinr: error: stopped; the same command {hint}\n")
+    assert (tmp_path / ".out.mp4.vrinr").exists() is (after == 7)
 
 
 def test_info_names_devices_encoders_and_weights(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import av
+import pytest
 import torch
 
 from networks import TINY, seeded
 from vrinr_cli.frame import Plane
-from vrinr_cli.jobs.events import JobReport
+from vrinr_cli.jobs.events import Advanced, Event, JobReport, Listener
+from vrinr_cli.jobs.folder import folder_name
 from vrinr_cli.jobs.job import upscale
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
@@ -46,6 +48,27 @@ def restore(source: Path, output: Path, *, scale: str = "2", **options: Any) -> 
     }
     size = chosen.pop("size", SizeRequest(scale=scale))
     return upscale(source, output, UpscaleOptions(size=size, **chosen))
+
+
+class StopError(Exception):
+    """Stands for whatever ends a process."""
+
+
+def stop_after(frames: int) -> Listener:
+    """A listener that ends the job when so many frames are done."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Advanced) and event.done >= frames:
+            raise StopError
+
+    return listen
+
+
+def stopped(source: Path, output: Path, options: UpscaleOptions, *, after: int) -> Path:
+    """The folder of a job that was stopped after so many frames."""
+    with pytest.raises(StopError):
+        upscale(source, output, options, listen=stop_after(after))
+    return output.with_name(folder_name(output.name))
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.facts import facts, packets, restore, tiny_weights
+from jobs.facts import StopError, facts, packets, restore, stop_after, tiny_weights
 from media import clips, damaged, pictures, tracks
 from vrinr_cli.engine.engine import Engine
 from vrinr_cli.errors import EngineError, InputError, JobError, OptionError, TargetError, VrinrError
 from vrinr_cli.frame import Frame, Matrix, Range
-from vrinr_cli.jobs.events import Advanced, Event, Listener
+from vrinr_cli.jobs.events import Advanced, Event
 from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.job import upscale
 from vrinr_cli.jobs.options import UpscaleOptions
@@ -163,23 +163,11 @@ def test_chunks_tiles_and_threads_change_no_frame_by_more_than_a_code(tmp_path: 
             assert int(np.abs(a.astype(int) - b.astype(int)).max()) <= 1
 
 
-class _StopError(Exception):
-    """Stands for whatever ends a process."""
-
-
-def stop_after(frames: int) -> Listener:
-    def listen(event: Event) -> None:
-        if isinstance(event, Advanced) and event.done >= frames:
-            raise _StopError
-
-    return listen
-
-
 def test_the_same_call_goes_on_after_a_stop(tmp_path: Path) -> None:
     source = tracks.with_sound(tmp_path / "in.mp4")
     options = UpscaleOptions(weights=str(tiny_weights(tmp_path)), precision="fp32", device="cpu", chunk_frames=5)
     output = tmp_path / "out.mp4"
-    with pytest.raises(_StopError):
+    with pytest.raises(StopError):
         upscale(source, output, options, listen=stop_after(12))
     assert not output.exists()
     assert sorted(p.name for p in (tmp_path / ".out.mp4.vrinr" / "chunks").iterdir()) == ["000000.mkv", "000001.mkv"]
@@ -195,7 +183,7 @@ def test_the_same_call_goes_on_after_a_stop(tmp_path: Path) -> None:
 def test_a_damaged_chunk_is_made_again(tmp_path: Path) -> None:
     source = clips.plain(tmp_path / "in.mp4", frames=18)
     options = UpscaleOptions(weights=str(tiny_weights(tmp_path)), precision="fp32", device="cpu", chunk_frames=5)
-    with pytest.raises(_StopError):
+    with pytest.raises(StopError):
         upscale(source, tmp_path / "out.mp4", options, listen=stop_after(12))
     chunk = tmp_path / ".out.mp4.vrinr" / "chunks" / "000000.mkv"
     chunk.write_bytes(chunk.read_bytes()[:-1] + b"?")
@@ -209,7 +197,7 @@ def test_another_job_for_the_same_output_is_refused_until_restart(tmp_path: Path
     weights = str(tiny_weights(tmp_path))
     output = tmp_path / "out.mp4"
     common: dict[str, Any] = {"weights": weights, "precision": "fp32", "device": "cpu", "chunk_frames": 5}
-    with pytest.raises(_StopError):
+    with pytest.raises(StopError):
         upscale(source, output, UpscaleOptions(**common), listen=stop_after(12))
     other = UpscaleOptions(crf=30, **common)
     with pytest.raises(JobError, match="differs in the encoder's settings") as caught:
@@ -223,7 +211,7 @@ def test_another_job_for_the_same_output_is_refused_until_restart(tmp_path: Path
 def test_chunks_of_another_job_are_not_taken_even_when_the_plan_is_lost(tmp_path: Path) -> None:
     source = clips.plain(tmp_path / "in.mp4", frames=18)
     output = tmp_path / "out.mp4"
-    with pytest.raises(_StopError):
+    with pytest.raises(StopError):
         upscale(source, output, UpscaleOptions(method="bicubic", chunk_frames=5), listen=stop_after(12))
     (tmp_path / ".out.mp4.vrinr" / "plan.json").unlink()
     assert upscale(source, output, UpscaleOptions(method="lanczos", chunk_frames=5)).resumed_frames == 0
@@ -233,7 +221,7 @@ def test_a_source_that_was_touched_is_another_source(tmp_path: Path) -> None:
     source = clips.plain(tmp_path / "in.mp4", frames=18)
     output = tmp_path / "out.mp4"
     options = UpscaleOptions(method="bicubic", chunk_frames=5)
-    with pytest.raises(_StopError):
+    with pytest.raises(StopError):
         upscale(source, output, options, listen=stop_after(12))
     os.utime(source, (1, 1))
     with pytest.raises(JobError, match="differs in the source"):
@@ -264,7 +252,7 @@ def test_repeated_frames_are_counted_once_and_over_a_stop(tmp_path: Path, chunk_
     assert once.repeated_frames == 1
     assert set(range(60)) - set(numbers(tmp_path / "once.mkv")) == {50}
     assert "the source is damaged: the last good picture stands in for 1 frame" in once.notes
-    with pytest.raises(_StopError):
+    with pytest.raises(StopError):
         upscale(source, output, options, listen=stop_after(59))
     assert upscale(source, output, options).repeated_frames == 1
 

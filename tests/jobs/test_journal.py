@@ -1,10 +1,14 @@
+import hashlib
+import json
 import tempfile
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strategies import json_values
 from vrinr_cli.jobs.journal import ChunkReport, Journal, is_whole
+from vrinr_cli.record import to_plain
 from vrinr_cli.video.writer import WrittenChunk, digest_of
 
 
@@ -65,6 +69,25 @@ def test_a_flipped_bit_never_gives_another_report(place: int, bit: int) -> None:
         content[place % len(content)] ^= 1 << bit
         path.write_bytes(content)
         assert journal.read() in ([], [report(0)])
+
+
+spoiled = st.sampled_from(["frames", "pts", "durations", "order", "reorder_depth", "index"])
+
+
+@given(name=spoiled, value=json_values | st.lists(st.integers(), min_size=2, max_size=2))
+def test_a_line_with_a_checksum_must_hold_together_too(name: str, value: object) -> None:
+    plain = to_plain(report(0))
+    (plain if name == "index" else plain["written"])[name] = value
+    words = json.dumps(plain)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "j"
+        path.write_text(f"{hashlib.sha256(words.encode()).hexdigest()[:16]} {words}\n")
+        for found in Journal(path).peek():
+            written = found.written
+            assert found.index >= 0
+            assert len(written.pts) == len(written.durations) == written.frames == 2
+            assert written.pts[0] < written.pts[1] < 1 << 62
+            assert (sorted(written.order), written.reorder_depth) in (([0, 1], 0), ([0, 1], 1))
 
 
 def test_zeros_after_a_power_cut_are_dropped(tmp_path: Path) -> None:

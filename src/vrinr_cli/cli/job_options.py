@@ -1,13 +1,15 @@
 """What `upscale` and `denoise` ask alike: options with their help, and how a job of either is run and shown."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
 
+from vrinr_cli.cli.forecast import show_forecast
 from vrinr_cli.cli.progress import progress_for
-from vrinr_cli.errors import OptionError, printable
+from vrinr_cli.errors import InterruptedJobError, OptionError, printable
 from vrinr_cli.jobs.options import UpscaleOptions
 
 ENCODER, PART, MACHINE = "How to encode", "Which part", "Machine"
@@ -63,11 +65,14 @@ Yes = Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existin
 No = Annotated[bool, typer.Option("-n", "--no-overwrite", help="Never replace, never ask.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Throw away the work of a different unfinished job.")]
 SkipDamaged = Annotated[bool, typer.Option("--skip-damaged", help="Go on over damaged parts of the source.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, with time, memory and disk; write nothing.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Events and the report as JSON lines on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name the steps after the last frame too.")]
 
-RESUME_HINT = "the same command goes on with the next chunk"
+RESUME_HINT = "the same command begins anew"
 
 
 def run_job(
@@ -77,6 +82,8 @@ def run_job(
     *,
     yes: bool,
     no: bool,
+    must_go_on: bool = False,
+    dry_run: bool = False,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -85,16 +92,33 @@ def run_job(
 
     Raises:
         VrinrError: as the job does.
+        InterruptedJobError: stopped by the user, with work that is kept.
     """
     if yes and no:
         raise OptionError("-y and -n given", hint="choose one of them")
+    if dry_run:
+        show_forecast(source, output, options, overwrite=yes, as_json=as_json, quiet=quiet)
+        return
     from vrinr_cli.jobs import job  # noqa: PLC0415 - torch and PyAV load here, so --help stays quick
+    from vrinr_cli.jobs.folder import JobFolder  # noqa: PLC0415
 
     target = output if output is not None else job.default_output(source, options)
     overwrite = yes or (not no and _agreed(source, target))
     with progress_for(as_json=as_json, quiet=quiet, verbose=verbose) as progress:
-        report = job.upscale(source, target, options, overwrite=overwrite, listen=progress)
+        try:
+            report = job.upscale(source, target, options, overwrite=overwrite, must_go_on=must_go_on, listen=progress)
+        except KeyboardInterrupt as error:
+            if not JobFolder(target).journal_path.exists():
+                raise
+            hint = f"the same command goes on, or `{resume_words(target)}`"
+            raise InterruptedJobError("stopped", hint=hint) from error
         progress.finish(report)
+
+
+def resume_words(target: Path) -> str:
+    """The command that continues the stopped job of an output, as a shell takes it."""
+    dashes = ["--"] if str(target).startswith("-") else []
+    return shlex.join(["vrinr", "resume", *dashes, str(target)])
 
 
 def _agreed(source: Path, target: Path) -> bool:
@@ -103,7 +127,7 @@ def _agreed(source: Path, target: Path) -> bool:
 
     job.check_source(source)
     job.check_target(source, target, overwrite=True)
-    if not target.exists() or not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
+    if not target.exists() or not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         return False
     try:
         return typer.confirm(f"{printable(str(target))} exists already. Replace it?", err=True)
@@ -111,5 +135,6 @@ def _agreed(source: Path, target: Path) -> bool:
         raise KeyboardInterrupt from error
 
 
-def _is_terminal(stream: TextIO | None) -> bool:
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody is at the other end of a stream."""
     return stream is not None and stream.isatty()

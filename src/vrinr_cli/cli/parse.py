@@ -63,6 +63,20 @@ def counts(text: str | None) -> tuple[int, ...] | None:
     return tuple(_with_unit(part, _BINARY, "table entries", hint) for part in text.split(","))
 
 
+def age_seconds(text: str | None) -> float:
+    """Seconds from "7d", "12h" or "30m"; 0 where nothing was said.
+
+    Raises:
+        OptionError: not an age.
+    """
+    if text is None:
+        return 0.0
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([mhd])", text.strip().lower())
+    if not match:
+        raise OptionError(f"older is {text!r}", hint="write an age, such as 7d, 12h or 30m")
+    return float(match[1]) * {"m": 60, "h": 3600, "d": 86400}[match[2]]
+
+
 def time(text: str | None) -> Fraction | None:
     """Seconds; see `parse_time`."""
     return None if text is None else parse_time(text)

@@ -60,6 +60,7 @@ def upscale(
     no: options.No = False,
     restart: options.Restart = False,
     skip_damaged: options.SkipDamaged = False,
+    dry_run: options.DryRun = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -100,4 +101,14 @@ def upscale(
             allow_damaged=skip_damaged,
             restart=restart,
         )
-        options.run_job(source, output, asked, yes=yes, no=no, as_json=json_, quiet=quiet, verbose=verbose)
+        options.run_job(
+            source,
+            output,
+            asked,
+            yes=yes,
+            no=no,
+            dry_run=dry_run,
+            as_json=json_,
+            quiet=quiet,
+            verbose=verbose,
+        )

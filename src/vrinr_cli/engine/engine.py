@@ -72,6 +72,19 @@ class EngineCounts:
     """Frames whose reduced-precision result was not finite."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What an engine will do, before its first frame."""
+
+    tile: int
+    """Side of a tile in pixels of the network's trunk; 0 where the picture needs none."""
+    tiles: int
+    memory: int
+    """Bytes that the work will take, about."""
+    work: float
+    """Trunk pixels computed for each one of a frame: above 1 where tiles overlap in space and time."""
+
+
 class Engine:
     """Restores the frames of one job; knows nothing of files. Not for several threads at once."""
 
@@ -125,6 +138,7 @@ class Engine:
                 self.networks = _Networks(model, geometry, compute, noise)
         self.context = self.networks.exact.config.context if self.networks is not None else 0
         self.side = tile or 0
+        self._per_pixel: float | None = None
 
     @torch.inference_mode()
     def restore(self, frames: Iterable[Frame], wanted: range) -> Iterator[Frame]:
@@ -156,6 +170,22 @@ class Engine:
                 self._halve(done)
             elif done < wanted.stop:
                 raise _absent(done)
+
+    @torch.inference_mode()
+    def outlook(self) -> Outlook:
+        """Tiles and memory of the work to come; measures what a small tile takes."""
+        if self.networks is None:
+            return Outlook(0, 1, self._picture_bytes(in_tiles=False), 1.0)
+        tiles = self._tiles()
+        sizes = [
+            (tile.rows.region_high - tile.rows.region_low) * (tile.columns.region_high - tile.columns.region_low)
+            for tile in tiles
+        ]
+        is_cut = len(tiles) > 1
+        height, width = (axis.source for axis in self.networks.axes)
+        again = (BLOCK_FRAMES + 2 * self.context) / BLOCK_FRAMES if is_cut else 1.0
+        taken = int(max(sizes) * self._bytes_per_pixel()) + self._picture_bytes(in_tiles=is_cut)
+        return Outlook(self.counts.tile, len(tiles), taken, sum(sizes) / (height * width) * again)
 
     def _failed(self, index: int, error: BaseException) -> EngineError:
         cause = (str(error) or type(error).__name__).splitlines()[0]
@@ -298,14 +328,21 @@ class Engine:
         whole = max(height, width)
         if whole <= TRIAL_SIDE:
             return whole
-        taken = memory.peak_of(lambda: networks.try_out(TRIAL_SIDE, self.context + 2), self.compute.device)
-        per_pixel = max(taken / TRIAL_SIDE**2, 1.0)
+        per_pixel = self._bytes_per_pixel()
         budget = memory.budget_bytes(self.compute.device, self.memory_limit)
         if height * width * per_pixel <= budget - self._picture_bytes(in_tiles=False):
             return whole
         room = max(budget - self._picture_bytes(in_tiles=True), 0)
         side = math.isqrt(int(room / per_pixel)) - 2 * networks.exact.config.halo_px
         return max(side, SMALLEST_TILE)
+
+    def _bytes_per_pixel(self) -> float:
+        """Of the trunk, measured once."""
+        if self._per_pixel is None:
+            networks = self._need()
+            taken = memory.peak_of(lambda: networks.try_out(TRIAL_SIDE, self.context + 2), self.compute.device)
+            self._per_pixel = max(taken / TRIAL_SIDE**2, 1.0)
+        return self._per_pixel
 
     def _picture_bytes(self, *, in_tiles: bool) -> int:
         """What whole target pictures take beside the network.

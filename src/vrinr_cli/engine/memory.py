@@ -28,6 +28,11 @@ def budget_bytes(device: torch.device, asked: int | None) -> int:
     return asked if asked is not None else int(free_bytes(device) * SHARE.get(device.type, 0.5))
 
 
+def held_bytes(device: torch.device) -> int:
+    """What this process holds already where a device's work is done: its own memory, or the GPU's."""
+    return int(torch.cuda.memory_allocated(device)) if device.type == "cuda" else _resident("VmRSS")
+
+
 def peak_of(work: Callable[[], object], device: torch.device) -> int:
     """Bytes by which memory rose at most while `work` ran."""
     gc.collect()

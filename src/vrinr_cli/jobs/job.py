@@ -1,28 +1,29 @@
 """An upscale job from options to a verified file."""
 
-import json
+import contextlib
 import os
 import resource
 import stat
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 
 from vrinr_cli import __version__
 from vrinr_cli.engine.device import Compute, choose
-from vrinr_cli.errors import JobError, OptionError, TargetError, counted, printable
+from vrinr_cli.errors import EncodeError, JobError, OptionError, TargetError, counted, printable
+from vrinr_cli.jobs import disk
 from vrinr_cli.jobs import journal as journal_room
 from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, Started, Stepped, ignore
-from vrinr_cli.jobs.folder import LONGEST_NAME, JobFolder
+from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.journal import ChunkReport, Journal
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import Plan, make_plan
+from vrinr_cli.jobs.request import LONGEST_NAME, JobRequest
 from vrinr_cli.jobs.run import Resources, make_resources, run_chunk
-from vrinr_cli.record import to_plain
 from vrinr_cli.video.containers import CONTAINERS, container_for
 from vrinr_cli.video.encoders import check_opens
 from vrinr_cli.video.files import cause_of
@@ -42,6 +43,10 @@ class _Job:
     listen: Listener
     notes: list[str] = field(default_factory=list)
     resumed: int = 0
+    done: int = 0
+    """Frames that are with the encoder or finished."""
+    reports: dict[int, ChunkReport] = field(default_factory=dict)
+    """Finished chunks by number."""
 
     def note(self, text: str) -> None:
         """Tell the user once."""
@@ -56,6 +61,7 @@ def upscale(
     options: UpscaleOptions,
     *,
     overwrite: bool = False,
+    must_go_on: bool = False,
     listen: Listener = ignore,
 ) -> JobReport:
     """Make a video larger. The same call again continues a stopped job.
@@ -65,6 +71,7 @@ def upscale(
         output: the file to write; None puts `STEM.xSCALE.ENDING` beside the source.
         options: how.
         overwrite: whether an existing output is replaced, at the very end.
+        must_go_on: never begin anew: there must be a stopped job for the output that differs in nothing.
         listen: called with every event.
 
     Raises:
@@ -72,6 +79,34 @@ def upscale(
             kept in `.OUTPUTNAME.vrinr/` beside the output unless there are none.
     """
     started = time.monotonic()
+    plan, output, compute = planned(source, output, options, overwrite=overwrite)
+    with JobFolder(output) as folder:
+        job = _Job(plan, output, folder, compute, listen)
+        try:
+            with _full_disk_told(job):
+                request = _request(plan, output, options, overwrite=overwrite)
+                _prepare(job, request, must_go_on=must_go_on)
+                _check_holds(job)
+                resources = make_resources(plan, compute, tile=options.tile, memory_limit=options.memory)
+                reports = _all_chunks(job, resources)
+                joined, verified = _finished(job, reports)
+                folder.publish(overwrite=overwrite)
+        except BaseException:
+            if not folder.journal_path.exists():
+                folder.remove()
+            raise
+        folder.remove()
+    return _report(job, resources, reports, joined, verified, time.monotonic() - started)
+
+
+def planned(
+    source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool
+) -> tuple[Plan, Path, Compute]:
+    """All that is decided before anything is made: the plan, the output as an absolute path, and the device.
+
+    Raises:
+        VrinrError: the job cannot be done as asked.
+    """
     check_source(source)
     output = default_output(source, options) if output is None else output
     output = check_target(source, output, overwrite=overwrite)
@@ -80,21 +115,7 @@ def upscale(
         torch.set_num_threads(options.threads)
     plan = make_plan(probe(source, allow_damaged=options.allow_damaged), output, options)
     check_opens(plan.target)
-    with JobFolder(output) as folder:
-        job = _Job(plan, output, folder, compute, listen)
-        try:
-            finished = _prepared(job, restart=options.restart)
-            _check_holds(job)
-            resources = make_resources(plan, compute, tile=options.tile, memory_limit=options.memory)
-            reports = _all_chunks(job, resources, finished)
-            joined, verified = _finished(job, reports)
-            folder.publish(overwrite=overwrite)
-        except BaseException:
-            if not folder.journal_path.exists():
-                folder.remove()
-            raise
-        folder.remove()
-    return _report(job, resources, reports, joined, verified, time.monotonic() - started)
+    return plan, output, compute
 
 
 def check_source(source: Path) -> None:
@@ -150,23 +171,79 @@ def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
     return output.parent.resolve() / output.name
 
 
-def _prepared(job: _Job, *, restart: bool) -> list[ChunkReport]:
-    """Chunks that an earlier run of the same job has finished; the folder holds this job's plan afterwards."""
+def _request(plan: Plan, output: Path, options: UpscaleOptions, *, overwrite: bool) -> JobRequest:
+    """What was asked, in words that mean the same from any folder."""
+    chosen = plan.weights
+    if chosen is not None and chosen.path.stem != options.weights:
+        options = replace(options, weights=str(chosen.path))
+    return JobRequest(
+        source=plan.source.path,
+        source_bytes=plan.source.bytes,
+        source_changed_ns=plan.source.changed_ns,
+        output=output.name,
+        options=options,
+        overwrite=overwrite,
+        frames=plan.frames,
+    )
+
+
+@contextlib.contextmanager
+def _full_disk_told(job: _Job) -> Iterator[None]:
+    """A full disk ends a job in one line that says how much is lacking."""
+    try:
+        yield
+    except EncodeError as error:
+        if not disk.is_full(error):
+            raise
+        room = disk.room_for(job.plan, job.reports.values(), job.folder.path)
+        frame = job.plan.first + job.done
+        raise disk.shortage(room, job.output.name, kept=_kept_words(job), frame=frame) from error
+
+
+def _check_room(job: _Job) -> None:
+    """Before each chunk and before the join.
+
+    Raises:
+        DiskError: the disk cannot hold the rest; what is finished is kept.
+    """
+    room = disk.room_for(job.plan, job.reports.values(), job.folder.path)
+    if not room.suffices:
+        raise disk.shortage(room, job.output.name, kept=_kept_words(job))
+
+
+def _kept_words(job: _Job) -> str:
+    kept = sum(report.written.frames for report in job.reports.values())
+    return f"{kept} of {counted(job.plan.frames, 'frame')} are kept" if kept else ""
+
+
+def _prepare(job: _Job, request: JobRequest, *, must_go_on: bool) -> None:
+    """Find the chunks that an earlier run of the same job has finished; the folder holds this job's plan afterwards."""
+    restart = request.options.restart
     differing = job.folder.differences(job.plan)
+    if differing is None and must_go_on:
+        raise JobError(f"{printable(job.output.name)}: no unfinished job for it", hint="see `vrinr jobs`")
     has_chunks = bool(Journal(job.folder.journal_path).read())
-    if differing and has_chunks and not restart:
-        raise JobError(
-            f"{printable(job.output.name)}: an unfinished job for it differs in {', '.join(differing)}",
-            hint="use --restart to throw its work away",
-        )
+    if differing and (has_chunks or must_go_on) and not restart:
+        raise another_job(job.output, differing, hint=_RESTART_ALL if must_go_on else _RESTART)
     if differing is None or differing or restart:
         job.folder.clear()
-        words = {"identity": job.plan.identity(), "plan": to_plain(job.plan)}
-        job.folder.keep_plan(json.dumps(words))
-    return _whole_chunks(job)
+    kept = replace(request, options=replace(request.options, restart=False))
+    if job.folder.request() != kept:
+        job.folder.keep_plan(job.plan, kept)
+    job.reports = _whole_chunks(job)
+    job.resumed = job.done = sum(report.written.frames for report in job.reports.values())
 
 
-def _whole_chunks(job: _Job) -> list[ChunkReport]:
+_RESTART = "use --restart to throw its work away"
+_RESTART_ALL = "run the whole command with --restart to throw its work away"
+
+
+def another_job(output: Path, differing: Sequence[str], *, hint: str = _RESTART) -> JobError:
+    """The error that keeps the work of an unfinished job from being thrown away."""
+    return JobError(f"{printable(output.name)}: an unfinished job for it differs in {', '.join(differing)}", hint=hint)
+
+
+def _whole_chunks(job: _Job) -> dict[int, ChunkReport]:
     found: dict[int, ChunkReport] = {}
     fingerprint = job.plan.fingerprint()
     for report in Journal(job.folder.journal_path).read():
@@ -175,8 +252,7 @@ def _whole_chunks(job: _Job) -> list[ChunkReport]:
         is_ours = report.fingerprint == fingerprint and (job.plan.allow_damaged or not report.repeated)
         if fits and is_ours and journal_room.is_whole(report, job.folder.chunk_path(report.index)):
             found[report.index] = report
-    job.resumed = sum(report.written.frames for report in found.values())
-    return [found[index] for index in sorted(found)]
+    return found
 
 
 def _check_holds(job: _Job) -> None:
@@ -185,7 +261,7 @@ def _check_holds(job: _Job) -> None:
     check_holds(plan.source, plan.target, container_for(job.output), plan.actions, job.folder.path)
 
 
-def _all_chunks(job: _Job, resources: Resources, finished: Sequence[ChunkReport]) -> list[ChunkReport]:
+def _all_chunks(job: _Job, resources: Resources) -> list[ChunkReport]:
     """Run every chunk that is not finished; all reports in order."""
     plan = job.plan
     job.listen(_started(job))
@@ -193,24 +269,23 @@ def _all_chunks(job: _Job, resources: Resources, finished: Sequence[ChunkReport]
         job.note(text)
     if job.resumed:
         job.note(f"resuming: {job.resumed} of {plan.frames} frames are done")
-    reports = {report.index: report for report in finished}
-    done = job.resumed
     journal = Journal(job.folder.journal_path)
 
     def advance(_: int) -> None:
-        nonlocal done
-        done += 1
-        job.listen(Advanced(done, plan.frames))
+        job.done += 1
+        job.listen(Advanced(job.done, plan.frames))
 
     for chunk in plan.chunks:
-        if chunk.index in reports:
+        if chunk.index in job.reports:
             continue
+        _check_room(job)
         report = run_chunk(plan, chunk, job.folder.chunk_path(chunk.index), resources, advance)
         journal.append(report)
-        reports[chunk.index] = report
+        job.reports[chunk.index] = report
         if resources.engine.counts.halvings:
             job.note(f"memory ran out; the tile is {resources.engine.counts.tile} pixels now")
-    return [reports[chunk.index] for chunk in plan.chunks]
+    _check_room(job)
+    return [job.reports[chunk.index] for chunk in plan.chunks]
 
 
 def _note_losses(job: _Job, reports: Sequence[ChunkReport], joined: Joined) -> None:
@@ -268,15 +343,15 @@ def _started(job: _Job) -> Started:
         done=job.resumed,
         codec=plan.target.codec,
         pix_fmt=plan.target.pix_fmt,
-        device=_device_words(job),
+        device=device_words(job.plan, job.compute),
         method=plan.method,
     )
 
 
-def _device_words(job: _Job) -> str:
+def device_words(plan: Plan, compute: Compute) -> str:
     """Device and precision; plain kernels and the paper's network compute in float32 in any case."""
-    weights = job.plan.weights
-    return f"{job.compute.device} fp32" if weights is None or weights.kind == "clip" else job.compute.words
+    weights = plan.weights
+    return f"{compute.device} fp32" if weights is None or weights.kind == "clip" else compute.words
 
 
 def _report(  # noqa: PLR0917 - each is a part of what is reported
@@ -306,7 +381,7 @@ def _report(  # noqa: PLR0917 - each is a part of what is reported
         chunks=len(plan.chunks),
         codec=plan.target.codec,
         pix_fmt=plan.target.pix_fmt,
-        device=_device_words(job),
+        device=device_words(job.plan, job.compute),
         method=plan.method,
         weights=plan.weights.digest if plan.weights else "",
         tile=counts.tile,

@@ -7,12 +7,17 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
-from vrinr_cli.errors import EncodeError, printable
+from vrinr_cli.errors import EncodeError, JobError, printable
+from vrinr_cli.jobs.own_files import parse_json, read_own
 from vrinr_cli.record import from_plain, to_plain
 from vrinr_cli.video.files import cause_of
-from vrinr_cli.video.writer import WrittenChunk, digest_of
+from vrinr_cli.video.writer import WrittenChunk, digest_of, reorder_depth
+
+_LATEST = 1 << 62
+"""Ticks beyond which no container counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,34 @@ class Journal:
             ) from error
 
     def read(self) -> list[ChunkReport]:
-        """All chunks recorded before the first line that is torn or damaged; that line is cut off the file."""
+        """All chunks recorded before the first line that is torn or damaged; that line is cut off the file.
+
+        Raises:
+            JobError: what is there is no file that vrinr wrote.
+        """
+        reports, good, length = self._parsed()
+        if good < length:
+            os.truncate(self.path, good)
+        return reports
+
+    def peek(self) -> list[ChunkReport]:
+        """As `read`, but the file stays as it is: somebody else may be at work.
+
+        Raises:
+            JobError: what is there is no file that vrinr wrote.
+        """
+        return self._parsed()[0]
+
+    def _parsed(self) -> tuple[list[ChunkReport], int, int]:
+        """The chunks, the bytes that they take, and all bytes."""
         try:
-            content = self.path.read_bytes()
+            content = read_own(self.path)
         except FileNotFoundError:
-            return []
+            return [], 0, 0
+        except OSError as error:
+            raise JobError(
+                f"{printable(str(self.path))}: cannot be read: {cause_of(error)}", hint="remove it; its work is lost"
+            ) from error
         reports: list[ChunkReport] = []
         good = 0
         for line in content.splitlines(keepends=True):
@@ -74,9 +102,7 @@ class Journal:
                 break
             reports.append(report)
             good += len(line)
-        if good < len(content):
-            os.truncate(self.path, good)
-        return reports
+        return reports, good, len(content)
 
 
 def is_whole(report: ChunkReport, path: Path) -> bool:
@@ -92,9 +118,21 @@ def _parse(line: bytes) -> ChunkReport | None:
         checksum, words = line.decode().rstrip("\n").split(" ", 1)
         if not line.endswith(b"\n") or checksum != _checksum(words):
             return None
-        return from_plain(ChunkReport, json.loads(words), at="journal")
+        report = from_plain(ChunkReport, parse_json(words), at="journal")
     except ValueError:
         return None
+    return report if _is_sound(report) else None
+
+
+def _is_sound(report: ChunkReport) -> bool:
+    """Whether what a line says of its packets holds together: anybody can make a checksum."""
+    written, frames = report.written, report.written.frames
+    if report.index < 0 or not len(written.pts) == len(written.durations) == len(written.order) == frames > 0:
+        return False
+    has_times = all(before < after for before, after in pairwise(written.pts))
+    fits = max(-written.pts[0], written.pts[-1], *written.durations) < _LATEST and min(written.durations) >= 0
+    is_order = sorted(written.order) == list(range(frames))
+    return has_times and fits and is_order and written.reorder_depth == reorder_depth(written.order)
 
 
 def _checksum(words: str) -> str:

@@ -1,7 +1,5 @@
 """What will be done, as pure data: decided before the first frame, kept in the job folder."""
 
-import hashlib
-import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +11,7 @@ from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.noise import NoiseChoice, choose_noise
 from vrinr_cli.jobs.options import Cuts, UpscaleOptions
+from vrinr_cli.jobs.request import hash_of
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.times import chosen_frames
 from vrinr_cli.model.clip_config import ClipConfig
@@ -117,11 +116,11 @@ class Plan:
             "the chunk length": [(c.start, c.stop) for c in self.chunks],
             "the version of vrinr": (self.version, self.plan_version),
         }
-        return {name: _hash(part) for name, part in parts.items()}
+        return {name: hash_of(part) for name, part in parts.items()}
 
     def fingerprint(self) -> str:
         """One hash of all of `identity`."""
-        return _hash(self.identity())
+        return hash_of(self.identity())
 
 
 def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan:
@@ -268,8 +267,3 @@ def _edge_near(place: int, length: int, stop: int, keyframes: Sequence[int]) -> 
     near = keyframes[bisect_left(keyframes, low) : bisect_right(keyframes, high)]
     leaving_enough = (key for key in near if 4 * (stop - key) >= length)
     return min(leaving_enough, key=lambda key: abs(key - place), default=place)
-
-
-def _hash(part: object) -> str:
-    words = json.dumps(to_plain(part), sort_keys=True)
-    return hashlib.sha256(words.encode()).hexdigest()[:32]

@@ -15,6 +15,8 @@ from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.journal import ChunkReport
 from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
 from vrinr_cli.jobs.plan import Chunk, Plan
+from vrinr_cli.model.clip_network import ClipNetwork
+from vrinr_cli.model.network import VrInr
 from vrinr_cli.video.cuts import REACH, mark_cuts
 from vrinr_cli.video.reader import read_frames
 from vrinr_cli.video.writer import ChunkWriter
@@ -40,10 +42,28 @@ def make_resources(plan: Plan, compute: Compute, *, tile: int | None, memory_lim
     Raises:
         WeightsError: the weights are damaged.
     """
-    source, target = plan.source, plan.target
-    geometry = Geometry(source.format, source.color, source.size, target.format, target.color, target.size)
     model = weights.load(plan.weights.path) if plan.weights else None
-    engine = Engine(
+    engine = make_engine(plan, compute, model, geometry_of(plan), tile=tile, memory_limit=memory_limit)
+    return Resources(engine, encoder_threads=processors(), fingerprint=plan.fingerprint())
+
+
+def geometry_of(plan: Plan) -> Geometry:
+    """Source and target pictures of a job."""
+    source, target = plan.source, plan.target
+    return Geometry(source.format, source.color, source.size, target.format, target.color, target.size)
+
+
+def make_engine(
+    plan: Plan,
+    compute: Compute,
+    model: VrInr | ClipNetwork | None,
+    geometry: Geometry,
+    *,
+    tile: int | None,
+    memory_limit: int | None,
+) -> Engine:
+    """The engine that does what a plan says, to pictures of any size."""
+    return Engine(
         model,
         geometry,
         compute,
@@ -54,7 +74,6 @@ def make_resources(plan: Plan, compute: Compute, *, tile: int | None, memory_lim
         tile=tile,
         memory_limit=memory_limit,
     )
-    return Resources(engine, encoder_threads=_processors(), fingerprint=plan.fingerprint())
 
 
 def run_chunk(
@@ -120,7 +139,7 @@ def _frames(plan: Plan, chunk: Chunk, context: int, repeated: list[int]) -> Gene
                 yield frame
 
 
-def _processors() -> int:
+def processors() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

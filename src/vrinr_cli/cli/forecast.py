@@ -1,0 +1,86 @@
+"""What a job would do, in lines of 80 columns or as JSON: `--dry-run`."""
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from vrinr_cli.cli.progress import show_duration, show_rate
+from vrinr_cli.cli.show import print_json, shown_errors
+from vrinr_cli.errors import counted, printable, show_bytes
+from vrinr_cli.jobs.options import UpscaleOptions
+
+if TYPE_CHECKING:
+    from vrinr_cli.jobs.forecast import Forecast
+    from vrinr_cli.video.containers import StreamAction
+
+COLUMNS = 80
+HEAD = 12
+"""Columns before the words of a line."""
+
+
+def show_forecast(
+    source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool, as_json: bool, quiet: bool
+) -> None:
+    """Print what a job would do; exit code 1 and one line if its disk is too small.
+
+    Raises:
+        VrinrError: as the job would before its first frame.
+    """
+    from vrinr_cli.jobs import disk, forecast  # noqa: PLC0415 - torch and PyAV load here
+    from vrinr_cli.record import to_plain  # noqa: PLC0415
+
+    found = forecast.forecast(source, output, options, overwrite=overwrite)
+    if as_json:
+        print_json({"event": "plan", **to_plain(found)})
+    elif not quiet:
+        for line in forecast_lines(found):
+            typer.echo(printable(line))
+    if not found.enough_disk:
+        with shown_errors():  # not as JSON: the object has `enough_disk`
+            raise disk.shortage(found.room, found.output.name)
+
+
+def forecast_lines(found: "Forecast") -> list[str]:
+    """What would be done, in lines."""
+    lines = [f"{found.source.name} -> {found.output}"]
+    for head, words in _rows(found):
+        folded = textwrap.wrap(words, COLUMNS - HEAD, break_long_words=False, break_on_hyphens=False)
+        lines += [f"  {head if not number else '':{HEAD - 2}}{part}" for number, part in enumerate(folded)]
+    return lines
+
+
+def _rows(found: "Forecast") -> "Iterator[tuple[str, str]]":
+    before, after = found.source_size, found.target_size
+    yield "picture", f"{before[1]}x{before[0]} -> {after[1]}x{after[0]}"
+    done = f", {found.done} of them are done" if found.done else ""
+    yield "length", f"{counted(found.frames, 'frame')}{done}, {found.seconds:.1f} s"
+    most = "up to " if found.chunks > 1 else ""
+    yield "chunks", f"{found.chunks} of {most}{counted(found.chunk_frames, 'frame')}"
+    yield "video", f"{found.codec} ({found.encoder}), {found.pix_fmt}, in {found.container}"
+    for action in found.streams:
+        yield "stream", _stream_words(action)
+    weights = f"weights {found.weights} {found.weights_digest[:12]}" if found.weights else "no weights"
+    yield "method", f"{found.method}, {weights}"
+    tiles = f"{found.tiles} tiles of {found.tile} pixels" if found.tiles > 1 else "no tiles"
+    yield "device", f"{found.device}, {tiles}"
+    yield "memory", f"about {show_bytes(found.memory)}; {show_bytes(found.memory_free)} are free"
+    yield "file", f"about {show_bytes(found.output_bytes)} of video"
+    yield "disk", f"about {show_bytes(found.disk_needed)} while it is joined; {show_bytes(found.disk_free)} are free"
+    yield "time", f"about {show_duration(found.work_seconds)} at {show_rate(found.fps)} fps"
+    part = f" of {100 * found.trial_share:.2g} % of the picture" if found.trial_share < 1 else ""
+    yield "", f"file, disk and time by a trial of {counted(found.trial_frames, 'frame')}{part}"
+    told = {action.note for action in found.streams}
+    for note in found.notes:
+        if note not in told:
+            yield "note", note
+
+
+def _stream_words(action: "StreamAction") -> str:
+    if action.note:
+        return action.note
+    kind = "cover art" if action.is_picture else action.kind
+    done = {"copy": "is copied", "convert": "is converted", "drop": "is dropped"}[action.action]
+    return f"{kind} stream {action.index} ({action.codec}) {done}"
