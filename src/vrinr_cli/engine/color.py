@@ -158,7 +158,7 @@ class ColorConverter:
         luma = base[0] + torch.einsum("c,chw->hw", self.from_rgb[0], residual)
         if family is Family.GRAY:
             return [luma]
-        added = torch.einsum("dc,chw->dhw", self.from_rgb[1:], self._shrink(residual))
+        added = self._chroma_of(residual)
         return [luma, base[1] + added[0], base[2] + added[1]]
 
     def _converted(self, base: list[Tensor], residual: Tensor | None) -> list[Tensor]:
@@ -172,7 +172,7 @@ class ColorConverter:
         luma = torch.einsum("c,chw->hw", self.from_rgb[0], rgb)
         if family is Family.GRAY:
             return [luma]
-        return [luma, *torch.einsum("dc,chw->dhw", self.from_rgb[1:], self._shrink(rgb))]
+        return [luma, *self._chroma_of(rgb)]
 
     def _chroma_filters(self) -> tuple[Tensor | None, Tensor | None]:
         """Triangle filter per axis from luma to the target's chroma positions, by taps around a cell."""
@@ -186,12 +186,13 @@ class ColorConverter:
             filters.append((taps / taps.sum()).to(self.device, torch.float32))
         return filters[0], filters[1]
 
-    def _shrink(self, image: Tensor) -> Tensor:
-        """(3, H, W) at luma positions -> (3, H', W') at the target's chroma positions."""
+    def _chroma_of(self, rgb: Tensor) -> Tensor:
+        """RGB (3, H, W) -> both color differences at the target's chroma positions, (2, H', W')."""
+        chroma = torch.einsum("dc,chw->dhw", self.from_rgb[1:], rgb)
         for axis, taps in zip((-2, -1), self.chroma_down, strict=True):
             if taps is not None:
-                image = _filter_down(image, taps, axis)
-        return image
+                chroma = _filter_down(chroma, taps, axis)
+        return chroma
 
 
 def _filter_down(image: Tensor, taps: Tensor, axis: int) -> Tensor:
@@ -199,13 +200,20 @@ def _filter_down(image: Tensor, taps: Tensor, axis: int) -> Tensor:
     step = taps.numel() // 3
     length = image.shape[axis]
     cells = -(-length // step)
-    total: Tensor | None = None
+    shape = list(image.shape)
+    shape[axis] = cells
+    total = image.new_zeros(shape)
     for tap, weight in enumerate(taps.tolist()):
         if weight == 0:
             continue
-        places = (torch.arange(cells, device=image.device) * step + tap - step).clamp(0, length - 1)
-        part = image.index_select(axis, places) * weight
-        total = part if total is None else total.add_(part)
-    if total is None:
-        raise ValueError("a filter without taps")
+        offset = tap - step  # of the tap from a cell's first sample
+        first = min(-(min(offset, 0) // step), cells)  # cells [first, stop) have this tap inside of the picture
+        stop = max(min((length - 1 - offset) // step + 1, cells), first)
+        if stop > first:
+            inside = image.narrow(axis, first * step + offset, (stop - first - 1) * step + 1)
+            every = [slice(None)] * image.dim()
+            every[axis] = slice(None, None, step)
+            total.narrow(axis, first, stop - first).add_(inside[tuple(every)], alpha=weight)
+        total.narrow(axis, 0, first).add_(image.narrow(axis, 0, 1), alpha=weight)
+        total.narrow(axis, stop, cells - stop).add_(image.narrow(axis, length - 1, 1), alpha=weight)
     return total
