@@ -37,7 +37,7 @@ def test_reduced_precision_is_near() -> None:
 @pytest.mark.parametrize("at_once", [1, 2, 3, 5, 9])
 def test_rows_by_rows_is_the_same(at_once: int) -> None:
     phases, code = Phases.of(seeded().query, 3, 2), noise(2, 8, 5, 7)
-    torch.testing.assert_close(phases(code, at_once=at_once), phases(code))
+    torch.testing.assert_close(phases.picture(code, at_once=at_once), phases(code))
 
 
 def test_which_scales_are_whole() -> None:

@@ -237,7 +237,7 @@ class Engine:
         networks = self._need()
         for index, features in self._features(window, networks.fast, tile, first, stop):
             with self.watch(Stage.QUERY):
-                residual = networks.residual(networks.fast, features, tile) * self.gain
+                residual = networks.residual(networks.fast, features, tile).mul_(self.gain)
             yield index, residual
 
     def _blocks(self, window: "_Window", tiles: list[Tile], first: int, stop: int) -> Iterator[tuple[int, Tensor]]:
@@ -298,7 +298,7 @@ class Engine:
 
     def _finite(self, window: "_Window", index: int, tiles: list[Tile], residual: Tensor) -> Tensor:
         """The residual if it is finite; else the frame computed again in float32."""
-        if bool(torch.isfinite(residual).all()):
+        if bool(torch.isfinite(residual.sum())):  # one number that is not makes the sum none
             return residual
         networks = self._need()
         again = torch.zeros(3, *self.geometry.target_size, device=self.compute.device)
@@ -396,8 +396,7 @@ class _Networks:
         code = network.code(features)
         if self.phases is not None and self.fast_phases is not None and self._is_whole(tile):
             phases = self.phases if network is self.exact else self.fast_phases
-            picture = phases(code, at_once=ROWS_AT_ONCE)[0, :, : self.axes[0].target, : self.axes[1].target]
-            return picture.float()
+            return phases.picture(code, at_once=ROWS_AT_ONCE)[0, :, : self.axes[0].target, : self.axes[1].target]
         inner = code[
             :,
             :,

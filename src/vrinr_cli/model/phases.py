@@ -68,27 +68,38 @@ class Phases:
         """The same in another precision."""
         return Phases([[part.to(dtype) for part in band] for band in self.bands])
 
-    def __call__(self, code: Tensor, *, at_once: int | None = None) -> Tensor:
-        """What `Query` gives for a whole picture.
+    def __call__(self, code: Tensor) -> Tensor:
+        """What `Query` gives for a whole picture: z, (N, Z, h, w) -> (N, 3, h rows, w columns)."""
+        phases = self._of_rows(functional.pad(code, (1, 1, 1, 1), mode="replicate"))
+        count, _, height, rows, width, columns = phases.shape
+        return phases.reshape(count, 3, height * rows, width * columns)
+
+    def picture(self, code: Tensor, *, at_once: int) -> Tensor:
+        """The same in float32 or wider, some LR rows at a time, which bounds memory; without gradients.
 
         Args:
             code: z, (N, Z, h, w).
-            at_once: LR rows that are worked on at a time, which bounds memory; None is all.
-
-        Returns:
-            (N, 3, h rows, w columns).
+            at_once: LR rows.
         """
-        height = code.shape[-2]
+        count, _, height, width = code.shape
         padded = functional.pad(code, (1, 1, 1, 1), mode="replicate")
-        step = at_once or height
-        parts = [self._rows(padded[..., top : min(top + step, height) + 2, :]) for top in range(0, height, step)]
-        return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
+        picture: Tensor | None = None
+        for top in range(0, height, at_once):
+            stop = min(top + at_once, height)
+            phases = self._of_rows(padded[..., top : stop + 2, :])
+            rows, columns = phases.shape[3], phases.shape[5]
+            if picture is None:
+                kind = torch.promote_types(code.dtype, torch.float32)
+                picture = torch.empty(count, 3, height, rows, width, columns, dtype=kind, device=code.device)
+            picture[:, :, top:stop].copy_(phases)
+        if picture is None:
+            raise ValueError("a picture without rows")
+        return picture.reshape(count, 3, height * picture.shape[3], width * picture.shape[5])
 
-    def _rows(self, padded: Tensor) -> Tensor:
-        """Some rows of a code padded by one: (N, Z, h + 2, w + 2) -> (N, 3, h rows, w columns)."""
+    def _of_rows(self, padded: Tensor) -> Tensor:
+        """Some rows of a code padded by one: (N, Z, h + 2, w + 2) -> (N, 3, h, rows, w, columns), not contiguous."""
         phases = torch.cat([torch.cat([part(padded) for part in band], dim=2) for band in self.bands], dim=1)
-        count, rows, columns, _, height, width = phases.shape
-        return phases.permute(0, 3, 4, 1, 5, 2).reshape(count, 3, height * rows, width * columns)
+        return phases.permute(0, 3, 4, 1, 5, 2)  # (N, A, B, 3, h, w) before
 
 
 def _halves(query: Query, scale: int) -> list[tuple[int, Tensor]]:
