@@ -56,6 +56,10 @@ def test_a_part_of_a_clip(tmp_path: Path) -> None:
     part = read_clip(path, frames=3, crop=(16, 20))
     np.testing.assert_array_equal(part, pixels(5)[:3, 12:28, 20:40])
     assert read_clip(path, frames=9, crop=None).shape == (5, 40, 60, 3)
+    whole = read_clip(path, frames=None, crop=None)
+    assert np.array_equal(read_clip(path, frames=2, crop=None, first=3), whole[3:5])
+    with pytest.raises(InputError, match=r"a\.npy: has no frame 5"):
+        read_clip(path, frames=2, crop=None, first=5)
     with pytest.raises(InputError, match="60x40, smaller than the crop of 61x40"):
         read_clip(path, frames=None, crop=(40, 61))
 

@@ -341,6 +341,7 @@ def test_strict_refuses_weights_of_another_clip_before_any_work(tmp_path: Path) 
         ({"size": (32, 32), "frames": 2}, {"crop": (32, 32)}, ""),
         ({"size": (32, 32), "frames": 2}, {}, OTHER_FRAMES),
         ({"size": (36, 44), "frames": 1}, {}, OTHER_FRAMES),
+        ({"size": (36, 44), "frames": 2}, {"first": 1}, OTHER_FRAMES),
         ({"size": (36, 44), "frames": 2}, {"scales": (5.0,)}, OTHER_FRAMES),  # 35 of 36 rows are measured
     ],
 )

@@ -47,18 +47,21 @@ def _named(paths: list[Path]) -> dict[str, Path]:
     return {str(path): path for path in paths}  # the ending alone differs
 
 
-def read_clip(path: Path, *, frames: int | None, crop: tuple[int, int] | None) -> Pixels:
+def read_clip(path: Path, *, frames: int | None, crop: tuple[int, int] | None, first: int = 0) -> Pixels:
     """The part of a clip that is measured, (T, H, W, 3) uint8 RGB.
 
     Args:
         path: the clip.
-        frames: at most so many, from the first.
+        frames: at most so many.
         crop: (height, width) of the middle; None is the whole picture.
+        first: the first of them.
 
     Raises:
-        InputError: it cannot be read, or is smaller than the crop.
+        InputError: it cannot be read, has no such frame, or is smaller than the crop.
     """
-    pixels = read_pictures(path, most=frames)
+    pixels = read_pictures(path, most=None if frames is None else first + frames)[first:]
+    if not len(pixels):
+        raise InputError(f"{path.name}: has no frame {first}", hint="choose a smaller --first, or leave the clip out")
     if crop is None:
         return pixels
     height, width = pixels.shape[1:3]

@@ -36,7 +36,9 @@ def other_clip(header: CheckpointHeader | None, digest: str) -> str:
     return f"fitted to {fitted.name}, not to this clip"
 
 
-def mismatch(header: CheckpointHeader | None, digest: str, *, size: tuple[int, int], frames: int) -> str:
+def mismatch(
+    header: CheckpointHeader | None, digest: str, *, size: tuple[int, int], frames: int, first: int = 0
+) -> str:
     """The note of paired weights that were not fitted to the measured frames; empty where they were, or are not paired.
 
     A correction does not say how many frames it saw: there the file and the first frame decide.
@@ -45,11 +47,12 @@ def mismatch(header: CheckpointHeader | None, digest: str, *, size: tuple[int, i
         header: of the weights; None for a kernel.
         digest: `clip_digest` of the measured file.
         size: (H, W) of the measured HR frames.
-        frames: how many are measured, from the file's first.
+        frames: how many are measured.
+        first: the file's frame that they begin with; those of a fit are known by their number from 0.
     """
     if header is None or header.fitted is None or header.protocol != "paired":
         return ""
     config = header.config
     is_cut = isinstance(config, ClipConfig) and (config.size != size or frames > config.frames)
-    is_other_part = header.fitted.first != 0 or is_cut
+    is_other_part = header.fitted.first != 0 or first != 0 or is_cut
     return other_clip(header, digest) or (OTHER_FRAMES if is_other_part else "")

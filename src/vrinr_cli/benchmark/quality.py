@@ -80,6 +80,8 @@ class _Case:
     condition: Condition
     noise: Tensor | None = None
     """What networks are told of the source's noise, (1, 3, 2); None where there is none."""
+    first: int = 0
+    """The clip's frame that the reference begins with."""
     window: Window | None = None
     """What is kept of the middle frame; None keeps nothing."""
     kept: dict[str, Pixels] = field(default_factory=dict)
@@ -143,7 +145,7 @@ def measure(request: QualityRequest, *, listen: Listener | None = None, pictures
     scores: list[Score] = []
     comparisons: list[Comparison] = []
     for name, path in clips.items():
-        pixels = read_clip(path, frames=request.frames, crop=request.crop)
+        pixels = read_clip(path, frames=request.frames, crop=request.crop, first=request.first)
         for condition in conditions:
             case = _make_case(name, digests[name], pixels, condition, request)
             if request.strict:
@@ -170,7 +172,8 @@ def _refuse(notes: Mapping[str, str], clip: str) -> None:
 
 
 def _mismatch(case: _Case, method: Method) -> str:
-    return mismatch(method.header, case.digest, size=_size(case.reference), frames=len(case.reference))
+    size, frames = _size(case.reference), len(case.reference)
+    return mismatch(method.header, case.digest, size=size, frames=frames, first=case.first)
 
 
 def _score_all(case: _Case, methods: Sequence[Method], border: int, told: Listener, at: Step) -> list[Score]:
@@ -197,7 +200,7 @@ def _make_case(clip: str, digest: str, pixels: Pixels, condition: Condition, req
     reference = pixels[:, : high[0], : high[1]]
     source = degraded(reference, low, condition, seed=request.seed)
     noise = told_noise(source, condition, is_measured=request.noise_level == "measured")
-    return _Case(clip, digest, reference, source, condition, noise)
+    return _Case(clip, digest, reference, source, condition, noise, first=request.first)
 
 
 def _score(case: _Case, method: Method, border: int) -> Score:

@@ -37,7 +37,9 @@ class QualityRequest:
     noise_level: NoiseLevel = "true"
     """What networks that take a noise level are told."""
     frames: int | None = None
-    """At most so many frames of each clip, from its beginning."""
+    """At most so many frames of each clip."""
+    first: int = 0
+    """Number of each clip's first frame that is used."""
     crop: tuple[int, int] | None = None
     """(height, width) of the middle that is cut out of each clip; None is all of it."""
     border: int = 4
@@ -70,7 +72,7 @@ class QualityRequest:
             raise OptionError("frames that are not shrunk have no larger reference", hint="use --scales 1, or BI or BD")
         if 1 in self.scales and 0 in self.levels:
             raise OptionError("at scale 1 without noise there is nothing to restore", hint="add noise: --noise 10,30")
-        for name, least in (("frames", 1), ("border", 0), ("threads", 0), ("seed", 0)):
+        for name, least in (("frames", 1), ("first", 0), ("border", 0), ("threads", 0), ("seed", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise OptionError(f"{name} is {value}", hint=f"choose {least} or more")

@@ -34,6 +34,7 @@ QUALITY = {
     "border",
     "matlab_bicubic",
     "filters",
+    "first",
 } | {"precision"}
 """Options that only the measurement of weights has."""
 SUITE = {"preset", "full", "epochs", "ablations", "no_controls", "results"}
@@ -90,6 +91,7 @@ def benchmark(
         bool, typer.Option("--strict", help="Refuse weights that were fitted to other HR frames than these.")
     ] = False,
     frames: Annotated[int | None, typer.Option(help="At most so many frames of each clip.")] = None,
+    first: Annotated[int, typer.Option(help="The first frame of each clip that is used, from 0.")] = 0,
     crop: Annotated[
         str | None, typer.Option(help="WIDTHxHEIGHT of the middle that is measured; for the suite a square.")
     ] = None,
@@ -222,6 +224,7 @@ def benchmark(
             noise_level=cast("NoiseLevel", noise_level),
             levels=parse.numbers(noise, "noise levels", example="0,10,30"),
             frames=frames,
+            first=first,
             crop=None if crop is None else parse_size(crop),
             border=border,
             matlab=matlab_bicubic,
