@@ -46,7 +46,11 @@ def read_entries(table: Tensor, entries: Tensor, weights: Tensor) -> Tensor:
 
 
 def _read(table: Tensor, rows: Tensor, weights: Tensor, block: int) -> Tensor:
-    if torch.is_grad_enabled() and table.requires_grad and table.grad is None:
+    if not torch.is_grad_enabled():
+        entries = block_entries(rows) if block > 1 else rows
+        read: Tensor = functional.embedding_bag(entries, table, per_sample_weights=weights, mode="sum")
+        return read
+    if table.requires_grad and table.grad is None:
         table.grad = torch.zeros_like(table)
     result: Tensor = _WeightedRead.apply(table, rows, weights, block)  # type: ignore[no-untyped-call]
     return result
