@@ -151,7 +151,7 @@ def test_a_resumed_fit_says_where_it_goes_on(capsys: pytest.CaptureFixture[str])
         (["--minutes", "1"], "a fit needs one length"),
         (["--budget", "many"], "budget is 'many'"),
         (["--minutes", "inf"], "a fit needs one length"),
-        (["--budget", "2K"], "budget 2000, not 6144 bytes or more"),
+        (["--budget", "2K"], "budget of 2000 bytes, not 7K or more"),
         (["--crop", "256x256"], "--crop without a preset"),
         (["--table-entries", "64,64"], "--table-entries without a preset"),
         (["--scale", "2", "--reference", "none.mp4"], "--scale with --reference"),

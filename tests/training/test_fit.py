@@ -223,6 +223,9 @@ def test_where_nothing_is_gained_the_file_changes_nothing(tmp_path: Path) -> Non
     report = fit(asked, replace(OPTIONS, steps=1, rate=1e-6), report=ignore)
     assert report.before == report.after
     assert report.notes[-1] == "no gain (+0.00 dB): the general weights stay, and the file changes nothing"
+    fitted = read_header(report.output).fitted
+    assert fitted is not None
+    assert fitted.scales == (1, 32)  # so that no scale is another one
     corrected = correction.load(asked.output, asked.weights).state_dict()
     for name, tensor in checkpoint.load(asked.weights).state_dict().items():
         assert torch.equal(corrected[name], tensor), name
@@ -241,7 +244,7 @@ def test_of_a_clip_that_memory_does_not_hold_runs_are_used(tmp_path: Path, monke
 
 def test_a_clip_too_short_to_hold_frames_out_is_refused(tmp_path: Path) -> None:
     asked = request(tmp_path, reference=None)
-    with pytest.raises(InputError, match="4 frames: too few to learn from and to check"):
+    with pytest.raises(InputError, match="4 frames, too few to learn from and to check"):
         fit(asked, replace(OPTIONS, frames=4), report=ignore)
 
 

@@ -134,7 +134,7 @@ def fit(
         typer.Option(help=f"No preset: auto fp32 bf16. Default: {DEFAULTS.precision}", rich_help_panel=MACHINE),
     ] = None,
     threads: Annotated[
-        int, typer.Option(help="CPU threads. Default: one a core", rich_help_panel=MACHINE)
+        int, typer.Option(help="CPU threads. Default: one a core", show_default=False, rich_help_panel=MACHINE)
     ] = DEFAULTS.threads,
     checkpoint_minutes: Annotated[
         float, typer.Option(help="How often the state is written.", rich_help_panel=MACHINE)

@@ -47,15 +47,15 @@ def shown_errors(*, as_json: bool = False, resume_hint: str = "nothing was writt
 
     Args:
         as_json: print errors as an object on stdout too.
-        resume_hint: what to do after an interruption.
+        resume_hint: what to do after an interruption that does not say it itself.
     """
     try:
         with _terminated_like_interrupted():
             yield
     except VrinrError as error:
         _fail(error, as_json=as_json)
-    except KeyboardInterrupt:
-        _fail(InterruptedJobError("stopped", hint=resume_hint), as_json=as_json)
+    except KeyboardInterrupt as error:
+        _fail(InterruptedJobError("stopped", hint=str(error) or resume_hint), as_json=as_json)
     except BrokenPipeError:
         raise typer.Exit(1) from None
     except (typer.Exit, typer.Abort):

@@ -24,7 +24,7 @@ from vrinr_cli.record import from_plain
 FORMAT_VERSION = 1
 HEADER_LIMIT = 1 << 20
 """Bytes; ours are a few thousand."""
-HINT = "use weights made by `vrinr train`, or reinstall vrinr for the bundled ones"
+HINT = "use weights made by `vrinr train` or `vrinr fit`, or reinstall vrinr for the bundled ones"
 
 Config = ModelConfig | ClipConfig | CorrectionConfig
 KINDS: dict[str, type[Config]] = {"general": ModelConfig, "clip": ClipConfig, "correction": CorrectionConfig}
@@ -165,12 +165,12 @@ def _read_json(path: Path) -> tuple[dict[str, Any], int]:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= HEADER_LIMIT:
-                raise WeightsError(f"{path.name}: not a safetensors file", hint=HINT)
+                raise WeightsError(f"{path.name}: not a safetensors file, or cut short", hint=HINT)
             header = json.loads(file.read(length))
     except OSError as error:
         raise WeightsError(f"{path}: {error.strerror or error}", hint=HINT) from error
     except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path.name}: not a safetensors file", hint=HINT) from error
+        raise WeightsError(f"{path.name}: not a safetensors file, or cut short", hint=HINT) from error
     if not isinstance(header, dict):
-        raise WeightsError(f"{path.name}: not a safetensors file", hint=HINT)
+        raise WeightsError(f"{path.name}: not a safetensors file, or cut short", hint=HINT)
     return header, 8 + length

@@ -115,7 +115,7 @@ def learn(
         if interrupts.is_asked or time.monotonic() - saved > 60 * minutes:
             state.save(trainer)
             saved = time.monotonic()
-        interrupts.check()
+        interrupts.check(f"the same command goes on from step {trainer.step}")
 
     with HeldInterrupts() as interrupts:
         trainer.run(length, report, pause=pause)

@@ -82,8 +82,9 @@ def fit_denoise(request: FitRequest, options: FitOptions, *, report: Report) -> 
         runs = footage.read_runs(clip, footage.choose_runs(first, stop, most))
         kept, held = footage.split_runs(runs, length=HELD_LENGTH, every=HELD_EVERY)
         if not kept:
+            count = counted(sum(len(run) for run in runs), "frame")
             raise InputError(
-                f"{counted(sum(len(run) for run in runs), 'frame')}: too few to learn from and to check",
+                f"{clip.path.name}: {count}, too few to learn from and to check",
                 hint=f"give a clip of {HELD_LENGTH + 1} frames or more",
             )
         level = _level(clip.path.name, runs)

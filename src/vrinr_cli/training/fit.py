@@ -54,6 +54,8 @@ BLIND_SHARE = 0.5
 gives more than all of it, and does no harm where all of it does (docs/fit.md). After Wortsman et al., "Robust
 fine-tuning of zero-shot models", CVPR 2022."""
 REPORT_STEPS = 20
+ANY_SCALE = (1.0, 32.0)
+"""What a correction that changes nothing is good for, from the least scale to the largest."""
 
 Report = Callable[[FitProgress], None]
 
@@ -104,7 +106,9 @@ def correct(request: FitRequest, options: FitOptions, *, report: Report) -> FitR
     run.learn(report)
     result = _best(run, general, material, compute, budget)
     config = CorrectionConfig(network=general.config, base=base)
-    correction.save(request.output, result.levels, result.steps, config, card=run.card(result), fitted=material.fitted)
+    is_change = any(bool(level.any()) for level in result.levels.values())
+    fitted = material.fitted if is_change else replace(material.fitted, scales=ANY_SCALE)
+    correction.save(request.output, result.levels, result.steps, config, card=run.card(result), fitted=fitted)
     run.state_path.unlink(missing_ok=True)
     size = request.output.stat().st_size
     points, point_notes = _points(material, result, size, request.output)

@@ -60,7 +60,7 @@ def gather(request: FitRequest, options: FitOptions) -> Material:
         scales: tuple[float, ...] = (pair.high_size[0] / pair.low_size[0],)
     else:
         scales = _usable(options.scales, min(clip.size))
-        learned, judged = _blind(low, scales)
+        learned, judged = _blind(clip.path.name, low, scales)
         notes = (*notes, *_left_out(options.scales, scales))
     fitted = FittedTo(
         name=clip.path.name,
@@ -83,12 +83,12 @@ def _left_out(asked: tuple[float, ...], used: tuple[float, ...]) -> tuple[str, .
     return (f"not learned: {words}, as the clip is too small to be shrunk so far",) if words else ()
 
 
-def _blind(runs: tuple[Pixels, ...], scales: tuple[float, ...]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+def _blind(name: str, runs: tuple[Pixels, ...], scales: tuple[float, ...]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
     """The clip against itself made smaller, to learn from and to judge by; every so many frames are held out."""
     kept, held = footage.split_runs(runs, length=HELD_LENGTH, every=HELD_EVERY)
     if not kept:
         raise InputError(
-            f"{counted(sum(len(run) for run in runs), 'frame')}: too few to learn from and to check",
+            f"{name}: {counted(sum(len(run) for run in runs), 'frame')}, too few to learn from and to check",
             hint=f"give a clip of {HELD_LENGTH + 1} frames or more",
         )
     learned, judged = (

@@ -87,7 +87,7 @@ class FitOptions:
             ),
             (
                 self.budget is not None and self.budget < HEADER_BYTES,
-                f"budget {self.budget}, not {HEADER_BYTES} bytes or more",
+                f"budget of {self.budget} bytes, not 7K or more",
             ),
             (entries is not None and (not entries or min(entries) < 1), f"table entries {entries}"),
             (crop is not None and (len(crop) != 2 or min(crop) < 1), f"crop {crop}"),

@@ -27,10 +27,10 @@ class HeldInterrupts:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def check(self) -> None:
-        """Raise KeyboardInterrupt if a signal has come."""
+    def check(self, kept: str = "") -> None:
+        """Raise KeyboardInterrupt if a signal has come; `kept` says how to go on."""
         if self.is_asked:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(kept)
 
     def _note(self, _: int, __: FrameType | None) -> None:
         if self.is_asked:

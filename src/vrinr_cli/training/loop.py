@@ -177,7 +177,7 @@ class Loop(ABC):
                 ends = is_over(loss)
                 if interrupts.is_asked:
                     self.save_state()
-                    interrupts.check()
+                    interrupts.check(f"the same command goes on from step {self.step}")
                 if ends:
                     return
 
