@@ -7,6 +7,7 @@ import pytest
 from vrinr_cli import errors
 from vrinr_cli.errors import (
     DeviceError,
+    DeviceLostError,
     DiskError,
     EncodeError,
     EngineError,
@@ -14,10 +15,12 @@ from vrinr_cli.errors import (
     InterruptedJobError,
     JobError,
     OptionError,
+    PartsError,
     TargetError,
     VerifyError,
     VrinrError,
     WeightsError,
+    WorkerError,
     counted,
     show_bytes,
 )
@@ -33,6 +36,9 @@ KINDS: dict[type[VrinrError], int] = {
     WeightsError: 1,
     DeviceError: 2,
     EngineError: 1,
+    DeviceLostError: 1,
+    WorkerError: 1,
+    PartsError: 1,
     JobError: 2,
     InterruptedJobError: 130,
 }

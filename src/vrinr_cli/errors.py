@@ -10,6 +10,9 @@ VrinrError                   exit 1   any failure that vrinr explains
 ├── WeightsError             exit 1   weights that are damaged, unknown or of another model
 ├── DeviceError              exit 2   a device or precision that is not to be had here
 ├── EngineError              exit 1   a frame that the engine could not restore
+├── DeviceLostError (EngineError) exit 1 a device that stopped computing in the middle of the work
+├── WorkerError              exit 1   a worker process that ended by itself, again and again
+├── PartsError               exit 1   a job whose parts are not all there and whole
 ├── JobError                 exit 2   a job folder of another job, or in use
 └── InterruptedJobError      exit 130 stopped by the user; the same command goes on
 """
@@ -83,6 +86,18 @@ class DeviceError(VrinrError):
 
 class EngineError(VrinrError):
     """A frame that the engine could not restore."""
+
+
+class DeviceLostError(EngineError):
+    """A device that stopped computing; another one may do the frame."""
+
+
+class WorkerError(VrinrError):
+    """A worker process that ended by itself, again and again."""
+
+
+class PartsError(VrinrError):
+    """A job whose parts are not all there and whole."""
 
 
 class JobError(VrinrError):

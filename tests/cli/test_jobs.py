@@ -104,6 +104,57 @@ def test_yes_alone_is_refused(folder: Path) -> None:
     assert folder.exists()
 
 
+def test_a_job_in_parts_from_the_first_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    clips.plain(tmp_path / "in.mp4", frames=20)
+    command = ("upscale", "in.mp4", "--method", "bicubic", "--chunk-frames", "5", "-o", "out.mp4")
+    code, out, err = run(*command, "--part", "2/2")
+    assert (code, out) == (0, "")
+    assert err.splitlines()[-1].startswith(f"part 2/2 of {tmp_path / 'out.mp4'}: 10 frames in ")
+    assert err.endswith(f"; after all parts: vrinr join {tmp_path / 'out.mp4'}\n")
+    assert run("jobs")[1].splitlines()[1:] == [
+        "  from in.mp4",
+        "  parts begun: 2/2 (10 frames)",
+        "  goes on with: vrinr resume out.mp4",
+    ]
+    assert run("join", "out.mp4") == (
+        1,
+        "",
+        "vrinr: error: out.mp4: part 1/2, chunks 0 to 1 of 4 are missing or damaged; "
+        "run that part again, or the command without --part\n",
+    )
+    record = json.loads(run(*command, "--part", "1/2", "--json")[1].splitlines()[-1])
+    assert (record["event"], record["part"], record["frames"]) == ("part", "1/2", 10)
+    assert "  ends with: vrinr join out.mp4" in run("jobs")[1]
+    assert run("join", "out.mp4", "-q") == (0, "", "")
+    assert len(facts(tmp_path / "out.mp4").seconds) == 20
+    assert run("join", "out.mp4")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (("--part", "6/5"), "part is 6/5; choose 1/N to N/N, with N at most 999"),
+        (("--part", "half"), "part is 'half'; write NUMBER/COUNT, such as 2/5"),
+        (
+            ("--part", "1/2", "--dry-run"),
+            "--part given with --dry-run; leave out one of them: a plan is of the whole job",
+        ),
+        (
+            ("--part", "1/2", "--restart"),
+            "a part cannot restart a job; remove it with `vrinr jobs --clean`, or leave out --part",
+        ),
+    ],
+)
+def test_parts_that_cannot_be_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clips.plain(tmp_path / "in.mp4", frames=2)
+    assert run("upscale", "in.mp4", *more) == (2, "", f"vrinr: error: {line}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
 def test_lines_of_jobs_that_cannot_go_on() -> None:
     job = UnfinishedJob(Path("/j/.a.mp4.vrinr"), Path("/j/a.mp4"), None, 0, 0, 5, 90.0, "", "it has no plan")
     assert job_lines(job) == ["/j/a.mp4: frames unknown, 0.0 MB, 2 min old", "  cannot go on: it has no plan"]

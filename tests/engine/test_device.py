@@ -45,6 +45,24 @@ def test_an_absent_gpu_is_told_with_its_reason(
     assert caught.value.hint == "use --device cpu"
 
 
+def test_several_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "problem_with", lambda _: "")
+    for names, full in (("cpu", "cpu"), ("cpu,cpu", "cpu,cpu"), ("cuda:0,1,cpu", "cuda:0,cuda:1,cpu")):
+        assert ",".join(str(found.device) for found in device.choose_all(names, "fp32")) == full
+
+
+@pytest.mark.parametrize("names", ["auto,cpu", "cpu,", ",cpu", "0,1", "cpu,1", "cuda,0,cpu:1", "cpu, cpu", "cpu," * 64])
+def test_unknown_lists_of_devices_are_refused(names: str) -> None:
+    with pytest.raises(OptionError, match=r"^device "):
+        device.choose_all(names, "fp32")
+
+
+def test_one_of_several_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "problem_with", lambda found: "it is absent" if found.index == 3 else "")
+    with pytest.raises(DeviceError, match=r"^device cuda:3 is not to be had: it is absent$"):
+        device.choose_all("cuda:0,3", "fp32")
+
+
 def test_an_absent_apple_gpu_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(DeviceError, match="device mps is not to be had: no Apple GPU, or"):

@@ -150,3 +150,12 @@ def test_a_disk_that_is_too_small_is_told(tmp_path: Path, monkeypatch: pytest.Mo
     found = forecast(clips.plain(tmp_path / "in.mp4", frames=18), None, PLAIN)
     assert not found.enough_disk
     assert (found.room.free, found.room.needed) == (1000, found.disk_needed)
+
+
+def test_several_workers_on_one_device_are_named_and_not_taken_for_quicker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vrinr_cli.jobs.forecast.try_out", lambda *_: trial.Trial(3, 1.0, 0.5, 100.0))
+    source = clips.plain(tmp_path / "in.mp4", frames=12)
+    found = forecast(source, None, UpscaleOptions(method="bicubic", chunk_frames=5, device="cpu,cpu"))
+    assert (found.device, found.fps, found.work_seconds) == ("cpu,cpu fp32", 2.0, 6.0)

@@ -149,7 +149,7 @@ def test_a_listing_at_the_same_moment_does_not_keep_a_job_from_its_lock(
 ) -> None:
     glance = os.open(job / "lock", os.O_RDONLY)
     fcntl.flock(glance, fcntl.LOCK_SH)
-    monkeypatch.setattr("vrinr_cli.jobs.folder.time.sleep", lambda _: os.close(glance))
+    monkeypatch.setattr("vrinr_cli.jobs.locks.time.sleep", lambda _: os.close(glance))
     with JobFolder(job.parent / "out.mp4") as folder:
         assert folder.plan_path.exists()
 

@@ -12,6 +12,7 @@ from vrinr_cli.cli.denoise import denoise
 from vrinr_cli.cli.fit import fit
 from vrinr_cli.cli.info import info
 from vrinr_cli.cli.jobs import jobs
+from vrinr_cli.cli.join import join
 from vrinr_cli.cli.plan import plan
 from vrinr_cli.cli.resume import resume
 from vrinr_cli.cli.train import train
@@ -32,6 +33,7 @@ app.command(epilog=EPILOG, no_args_is_help=True)(upscale)
 app.command(epilog=EPILOG, no_args_is_help=True)(denoise)
 app.command(epilog=EPILOG, no_args_is_help=True)(plan)
 app.command(epilog=EPILOG, no_args_is_help=True)(resume)
+app.command(epilog=EPILOG, no_args_is_help=True)(join)
 app.command(epilog=EPILOG)(jobs)
 app.command(epilog=EPILOG, no_args_is_help=True)(fit)
 app.command(epilog=EPILOG, no_args_is_help=True)(train)

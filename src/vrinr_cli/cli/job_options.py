@@ -1,6 +1,5 @@
 """What `upscale` and `denoise` ask alike: options with their help, and how a job of either is run and shown."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -9,8 +8,11 @@ import typer
 
 from vrinr_cli.cli.forecast import show_forecast
 from vrinr_cli.cli.progress import progress_for
+from vrinr_cli.cli.show import command_words
 from vrinr_cli.errors import InterruptedJobError, OptionError, printable
+from vrinr_cli.jobs.events import JobReport, PartReport
 from vrinr_cli.jobs.options import UpscaleOptions
+from vrinr_cli.jobs.parts import Part
 
 ENCODER, PART, MACHINE = "How to encode", "Which part", "Machine"
 
@@ -47,7 +49,13 @@ Audio = Annotated[
 Start = Annotated[str | None, typer.Option(help="Time to begin at: 80.5 or 1:20.5", rich_help_panel=PART)]
 End = Annotated[str | None, typer.Option(help="Time to stop before.", rich_help_panel=PART)]
 Frames = Annotated[int | None, typer.Option(help="At most so many frames.", rich_help_panel=PART)]
-Device = Annotated[str, typer.Option(help="auto cpu cuda cuda:N mps", rich_help_panel=MACHINE)]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="auto cpu cuda cuda:N mps; several with commas between, a worker process for each: cuda:0,cuda:1",
+        rich_help_panel=MACHINE,
+    ),
+]
 Precision = Annotated[str, typer.Option(help="auto fp32 bf16 fp16", rich_help_panel=MACHINE)]
 Memory = Annotated[
     str | None,
@@ -57,9 +65,22 @@ Tile = Annotated[
     int | None,
     typer.Option(help="Side of a tile in pixels of the network's trunk. Default: measured", rich_help_panel=MACHINE),
 ]
-Threads = Annotated[int, typer.Option(help="CPU threads of the engine. Default: one a core", rich_help_panel=MACHINE)]
+Threads = Annotated[
+    int,
+    typer.Option(
+        help="CPU threads of the engine, of each where there are several. Default: one a core", rich_help_panel=MACHINE
+    ),
+]
 ChunkFrames = Annotated[
     int, typer.Option(help="Frames per chunk, about: the most that a stop loses.", rich_help_panel=MACHINE)
+]
+Share = Annotated[
+    str | None,
+    typer.Option(
+        "--part",
+        help="Make the K-th of N shares of the work and no more: 2/5. See `vrinr join`.",
+        rich_help_panel=MACHINE,
+    ),
 ]
 Yes = Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing output.")]
 No = Annotated[bool, typer.Option("-n", "--no-overwrite", help="Never replace, never ask.")]
@@ -84,6 +105,7 @@ def run_job(
     no: bool,
     must_go_on: bool = False,
     dry_run: bool = False,
+    share: str | None = None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -96,6 +118,9 @@ def run_job(
     """
     if yes and no:
         raise OptionError("-y and -n given", hint="choose one of them")
+    part = Part.parse(share) if share is not None else None
+    if dry_run and part is not None:
+        raise OptionError("--part given with --dry-run", hint="leave out one of them: a plan is of the whole job")
     if dry_run:
         show_forecast(source, output, options, overwrite=yes, as_json=as_json, quiet=quiet)
         return
@@ -106,19 +131,24 @@ def run_job(
     overwrite = yes or (not no and _agreed(source, target))
     with progress_for(as_json=as_json, quiet=quiet, verbose=verbose) as progress:
         try:
-            report = job.upscale(source, target, options, overwrite=overwrite, must_go_on=must_go_on, listen=progress)
+            report: JobReport | PartReport
+            if part is None:
+                report = job.upscale(
+                    source, target, options, overwrite=overwrite, must_go_on=must_go_on, listen=progress
+                )
+            else:
+                report = job.upscale_part(source, target, options, part, overwrite=overwrite, listen=progress)
         except KeyboardInterrupt as error:
-            if not JobFolder(target).journal_path.exists():
+            if not JobFolder(target).has_work:
                 raise
-            hint = f"the same command goes on, or `{resume_words(target)}`"
+            hint = "the same command goes on" + (f", or `{resume_words(target)}`" if part is None else "")
             raise InterruptedJobError("stopped", hint=hint) from error
         progress.finish(report)
 
 
 def resume_words(target: Path) -> str:
     """The command that continues the stopped job of an output, as a shell takes it."""
-    dashes = ["--"] if str(target).startswith("-") else []
-    return shlex.join(["vrinr", "resume", *dashes, str(target)])
+    return command_words("resume", target)
 
 
 def _agreed(source: Path, target: Path) -> bool:

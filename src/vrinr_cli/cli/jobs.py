@@ -10,11 +10,11 @@ import typer
 from vrinr_cli.cli import parse
 from vrinr_cli.cli.job_options import is_terminal, resume_words
 from vrinr_cli.cli.progress import show_duration
-from vrinr_cli.cli.show import print_json, say, shown_errors
+from vrinr_cli.cli.show import command_words, print_json, say, shown_errors
 from vrinr_cli.errors import OptionError, VrinrError, counted, printable, show_bytes
 
 if TYPE_CHECKING:
-    from vrinr_cli.jobs.unfinished import UnfinishedJob
+    from vrinr_cli.jobs.unfinished import PartState, UnfinishedJob
 
 
 def jobs(
@@ -65,13 +65,21 @@ def job_lines(job: "UnfinishedJob") -> list[str]:
     lines = [f"{_near(job.output)}: {frames}, {show_bytes(job.bytes)}, {_age(job.age)}"]
     if job.source is not None:
         lines.append(f"  from {_near(job.source)}")
+    if job.parts:
+        lines.append(f"  parts begun: {', '.join(f'{part.part} ({_state(part)})' for part in job.parts)}")
     if job.holder:
         lines.append(f"  at work: {job.holder}")
     elif job.obstacle:
         lines.append(f"  cannot go on: {job.obstacle}")
+    elif job.parts and job.done == job.frames:
+        lines.append(f"  ends with: {command_words('join', _near(job.output))}")
     else:
         lines.append(f"  goes on with: {resume_words(_near(job.output))}")
     return lines
+
+
+def _state(part: "PartState") -> str:
+    return f"{counted(part.done, 'frame')}, at work" if part.holder else counted(part.done, "frame")
 
 
 def _clean(idle: "list[UnfinishedJob]", *, yes: bool, as_json: bool) -> None:

@@ -6,9 +6,9 @@ from collections import deque
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from vrinr_cli.cli.show import print_json, say
+from vrinr_cli.cli.show import command_words, print_json, say
 from vrinr_cli.errors import counted, printable
-from vrinr_cli.jobs.events import Advanced, Event, JobReport, Noted, Started, Stepped
+from vrinr_cli.jobs.events import Advanced, Event, JobReport, Noted, PartReport, Started, Stepped
 
 RATE_WINDOW = 60.0
 """Seconds over which frames a second are averaged."""
@@ -58,7 +58,7 @@ class Progress(Protocol):
     def __call__(self, event: Event) -> None:
         """Show one event."""
 
-    def finish(self, report: JobReport) -> None:
+    def finish(self, report: JobReport | PartReport) -> None:
         """Show the end."""
 
 
@@ -85,7 +85,7 @@ class _Shown:
     def __call__(self, event: Event) -> None:
         """Nothing by itself."""
 
-    def finish(self, report: JobReport) -> None:
+    def finish(self, report: JobReport | PartReport) -> None:
         """Nothing by itself."""
 
 
@@ -108,7 +108,7 @@ class Lines(_Shown):
         elif isinstance(event, Stepped) and self.verbose:
             say(event.name)
 
-    def finish(self, report: JobReport) -> None:
+    def finish(self, report: JobReport | PartReport) -> None:
         """The closing line."""
         say(finished_words(report))
 
@@ -160,7 +160,7 @@ class Bar(Lines):
         elif isinstance(event, Noted):
             self.rich.console.print(printable(f"note: {event.text}"), highlight=False)
 
-    def finish(self, report: JobReport) -> None:
+    def finish(self, report: JobReport | PartReport) -> None:
         """The closing line, in place of the bar."""
         self.rich.console.print(printable(finished_words(report)), highlight=False)
 
@@ -182,12 +182,12 @@ class JsonProgress(_Shown):
         names = {Started: "start", Advanced: "progress", Noted: "warning", Stepped: "step"}
         print_json({"event": names[type(event)], **to_plain(event)})
 
-    def finish(self, report: JobReport) -> None:
+    def finish(self, report: JobReport | PartReport) -> None:
         """Print the report."""
         from vrinr_cli.record import to_plain  # noqa: PLC0415
 
         words: dict[str, Any] = to_plain(report)
-        print_json({"event": "done", **words})
+        print_json({"event": "done" if isinstance(report, JobReport) else "part", **words})
 
 
 def started_words(event: Started) -> str:
@@ -199,12 +199,14 @@ def started_words(event: Started) -> str:
     )
 
 
-def finished_words(report: JobReport) -> str:
+def finished_words(report: JobReport | PartReport) -> str:
     """One line after the work."""
     made = report.frames - report.resumed_frames
     rate = f", {show_rate(made / report.seconds)} fps" if made and report.seconds > 0 else ""
     notes = f", {counted(len(report.notes), 'note')}" if report.notes else ""
-    return (
-        f"{report.output}: {counted(report.frames, 'frame')}, {report.bytes / 1e6:.3g} MB in "
-        f"{show_duration(report.seconds)}{rate}, peak memory {report.peak_memory / 2**20:.0f} MiB{notes}"
-    )
+    ending = f"in {show_duration(report.seconds)}{rate}, peak memory {report.peak_memory / 2**20:.0f} MiB{notes}"
+    frames = counted(report.frames, "frame")
+    if isinstance(report, JobReport):
+        return f"{report.output}: {frames}, {report.bytes / 1e6:.3g} MB {ending}"
+    then = command_words("join", report.output)
+    return f"part {report.part} of {report.output}: {frames} {ending}; after all parts: {then}"

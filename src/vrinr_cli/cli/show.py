@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import shlex
 import signal
 import sys
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
@@ -39,6 +41,12 @@ def say(text: str) -> None:
         return
     with contextlib.suppress(OSError, ValueError):
         print(printable(text), file=stream, flush=True)
+
+
+def command_words(command: str, target: Path) -> str:
+    """A command about an output, as a shell takes it."""
+    dashes = ["--"] if str(target).startswith("-") else []
+    return shlex.join(["vrinr", command, *dashes, str(target)])
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ import torch
 
 from vrinr_cli.errors import DeviceError, OptionError
 
+MOST_DEVICES = 64
+"""Of one job."""
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -52,6 +54,24 @@ def choose(device: str, precision: str) -> Compute:
         torch.backends.cudnn.allow_tf32 = False  # convolutions would round their inputs to 10 bits
     dtype = automatic_dtype(chosen) if precision == "auto" else PRECISIONS[precision]
     return Compute(chosen, dtype, notes)
+
+
+def choose_all(devices: str, precision: str) -> tuple[Compute, ...]:
+    """Each device of a list, tried out: "cuda:0,cuda:1", "cuda:0,1" or "cpu,cpu"; or of one name.
+
+    Raises:
+        OptionError: no such name, or too many.
+        DeviceError: a device is not to be had here; says which and why.
+    """
+    names = devices.split(",")
+    if len(names) > MOST_DEVICES:
+        raise OptionError(f"device names {len(names)} devices", hint=f"choose {MOST_DEVICES} at most")
+    if len(names) > 1 and "auto" in names:
+        raise OptionError(f"device {devices!r}", hint="auto is one device; name each of several")
+    full = [f"cuda:{name}" if number and name.isdecimal() else name for number, name in enumerate(names)]
+    if any(name.isdecimal() for name in names) and not full[0].startswith("cuda:"):
+        raise OptionError(f"device {devices!r}", hint="numbers alone only follow cuda:N, as in cuda:0,1")
+    return tuple(choose(name, precision) for name in full)
 
 
 def problem_with(device: torch.device) -> str:  # noqa: PLR0911 - one return a reason

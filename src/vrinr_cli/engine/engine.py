@@ -20,7 +20,7 @@ from vrinr_cli.engine.color import ColorConverter, Picture
 from vrinr_cli.engine.device import Compute
 from vrinr_cli.engine.stages import Stage, Watch, unwatched, watched
 from vrinr_cli.engine.tiles import Tile, cut
-from vrinr_cli.errors import EngineError
+from vrinr_cli.errors import DeviceLostError, EngineError
 from vrinr_cli.frame import ColorSpec, Frame, PlaneFormat
 from vrinr_cli.model.clip_network import ClipNetwork
 from vrinr_cli.model.network import VrInr, whole_scales
@@ -189,9 +189,8 @@ class Engine:
 
     def _failed(self, index: int, error: BaseException) -> EngineError:
         cause = (str(error) or type(error).__name__).splitlines()[0]
-        return EngineError(
-            f"frame {index}: {self.compute.device}: {cause}", hint="the same command goes on; try --device cpu"
-        )
+        kind = EngineError if memory.is_out_of_memory(error) else DeviceLostError
+        return kind(f"frame {index}: {self.compute.device}: {cause}", hint="the same command goes on; try --device cpu")
 
     def _composed(self, frame: Frame, residual: Tensor | None) -> Frame:
         with self.watch(Stage.BASE):

@@ -55,6 +55,26 @@ def ignore(event: Event) -> None:
     """A listener that does nothing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartReport:
+    """A finished part of a job."""
+
+    output: Path
+    """The file that all parts will be joined to."""
+    part: str
+    """As in "2/5"."""
+    frames: int
+    """Of this part."""
+    resumed_frames: int
+    """Of these, finished by an earlier run."""
+    chunks: int
+    device: str
+    seconds: float
+    peak_memory: int
+    """Bytes of the process and its workers, at most."""
+    notes: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class JobReport:
     """A finished job."""
@@ -70,11 +90,12 @@ class JobReport:
     codec: str
     pix_fmt: str
     device: str
+    """Devices and precision; empty where parts were joined."""
     method: str
     weights: str
     """sha256 of the weights; empty for the plain methods."""
     tile: int
-    """Side in pixels of the network's trunk; 0 means that no tiles were needed."""
+    """Side in pixels of the network's trunk in the last chunk; 0 means that no tiles were needed."""
     halvings: int
     redone_in_fp32: int
     repeated_frames: int
@@ -86,5 +107,5 @@ class JobReport:
     largest_time_error: Fraction
     """Seconds by which a frame's time differs from the source's, by the container's rounding."""
     peak_memory: int
-    """Bytes of the whole process, at most."""
+    """Bytes of the whole process and its workers, at most."""
     notes: tuple[str, ...]

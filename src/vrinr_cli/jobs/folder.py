@@ -5,34 +5,47 @@ Nothing else is ever written but the target. Only names that this module gives a
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
-import stat
+import socket
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from vrinr_cli.errors import EncodeError, JobError, TargetError, VrinrError, printable
-from vrinr_cli.jobs import own_files
+from vrinr_cli.jobs import locks, own_files
+from vrinr_cli.jobs.journal import ChunkReport, Journal, peek_all
+from vrinr_cli.jobs.parts import Part, part_in
 from vrinr_cli.jobs.request import LONGEST_NAME, JobRequest, kept_identity, kept_request, plan_words
 from vrinr_cli.video.files import cause_of, sync_folder
 
 if TYPE_CHECKING:
     from vrinr_cli.jobs.plan import Plan
 
-_GLANCE = 0.1
-"""Seconds after which a lock is tried again: `vrinr jobs` holds it for a moment to see whether anybody does."""
+_PATIENCE = 100
+"""How often a part tries to get in while another one prepares the folder: ten seconds."""
 
 
 class JobFolder:
-    """One job's folder, locked while it is open: used as a context manager."""
+    """One job's folder, locked while it is open: used as a context manager.
 
-    def __init__(self, target: Path) -> None:
-        self.target = target
+    Parts of a job share its lock, and each has one of its own. Who comes first has the folder alone, until `share`.
+    """
+
+    def __init__(self, target: Path, part: Part | None = None) -> None:
+        """Nothing is made yet.
+
+        Args:
+            target: the output.
+            part: which part of the job will be at work; None is all of it.
+        """
+        self.target, self.part = target, part
         self.path = target.with_name(folder_name(target.name))
+        self.is_alone = False
+        """Whether nobody else is in the folder, nor can be."""
         self._lock: int | None = None
+        self._part_lock: int | None = None
 
     @property
     def plan_path(self) -> Path:
@@ -41,8 +54,13 @@ class JobFolder:
 
     @property
     def journal_path(self) -> Path:
-        """Which chunks are done."""
-        return self.path / own_files.JOURNAL
+        """Which chunks are done: of this part, or of the whole job."""
+        return self.path / (f"journal.{self.part.suffix}.jsonl" if self.part else own_files.JOURNAL)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anybody has finished a chunk."""
+        return bool(own_files.journals(self.path))
 
     @property
     def result_path(self) -> Path:
@@ -66,49 +84,145 @@ class JobFolder:
             TargetError: it cannot be made here.
         """
         while self._lock is None:
-            lock = self._opened()
+            lock = self._opened(self.lock_path)
             try:
-                _lock_soon(lock)
+                self.is_alone = self._locked(lock)
             except OSError as error:
                 raise self._not_locked(lock, error) from error
-            if _is_at(lock, self.lock_path):
+            if locks.is_at(lock, self.lock_path):
                 self._lock = lock
             else:
                 os.close(lock)  # its holder removed the folder between our two calls
         for path in own_files.own_files(self.path):
             if path.is_symlink():
                 path.unlink()  # vrinr makes none, and would write where they lead
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"process {os.getpid()}\n".encode(), 0)
+        if self.is_alone:
+            locks.sign(self._lock, f"process {os.getpid()}")
+        if self.part is not None:
+            try:
+                self._part_lock = self._locked_part(self.part)
+            except VrinrError:
+                self._close()
+                raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._close()
 
-    def _opened(self) -> int:
-        """The lock's file, in a folder that is made if need be; nothing outside it, whatever links lie there."""
+    def share(self) -> None:
+        """Let other parts in: the plan is there, and from now on neither it nor what is theirs is touched.
+
+        Raises:
+            JobError: another process has got in first.
+        """
+        if self._lock is None or not self.is_alone:
+            return
+        self.is_alone = False
+        try:
+            locks.lock_soon(self._lock, shared=True, tries=_PATIENCE)
+        except OSError as error:
+            raise self._in_use() from error
+        if not locks.is_at(self._lock, self.lock_path):
+            raise JobError(
+                f"{printable(self.target.name)}: its folder was removed meanwhile", hint="run the same command again"
+            )
+
+    def leave_nothing(self) -> None:
+        """Remove everything if no chunk is finished and nobody else is at work."""
+        if self._lock is None or self.has_work:
+            return
+        with contextlib.suppress(OSError):
+            locks.lock_soon(self._lock, tries=1)
+            if locks.is_at(self._lock, self.lock_path) and not self.has_work:
+                self.remove()
+
+    def _close(self) -> None:
+        for lock in (self._part_lock, self._lock):
+            if lock is not None:
+                os.close(lock)
+        self._part_lock = self._lock = None
+
+    def _opened(self, path: Path) -> int:
+        """A lock's file, in a folder that is made if need be; nothing outside it, whatever links lie there."""
         try:
             for folder in (self.path, self.path / own_files.CHUNKS):
                 _make_folder(folder)
-            return _open_lock(self.lock_path)
+            return locks.open_lock(path)
         except OSError as error:
             raise TargetError(
                 f"{printable(str(self.target.parent))}: cannot be written: {cause_of(error)}",
                 hint="choose another output",
             ) from error
 
-    def _not_locked(self, lock: int, error: OSError) -> VrinrError:
-        holder = os.pread(lock, 64, 0).decode(errors="replace").strip()
+    def _locked(self, lock: int) -> bool:
+        """Take the job's lock; whether for us alone. A part shares it once somebody has kept the plan.
+
+        Raises:
+            BlockingIOError: somebody else has it.
+            OSError: the file system has no locks.
+        """
+        if self.part is None:
+            locks.lock_soon(lock)
+            return True
+        for _ in range(_PATIENCE):
+            with contextlib.suppress(BlockingIOError):
+                locks.lock_soon(lock, tries=1)
+                return True
+            with contextlib.suppress(BlockingIOError):
+                locks.lock_soon(lock, shared=True, tries=1)
+                if self.plan_path.exists():
+                    return False
+                locks.unlock(lock)  # somebody else glances at it, as we do
+            time.sleep(locks.GLANCE)
+        raise BlockingIOError
+
+    def _locked_part(self, part: Part) -> int:
+        """Take the part's own lock.
+
+        Raises:
+            JobError: another process is at this part, or at one of another division.
+            TargetError: it cannot be made here.
+        """
+        path = self.path / f"lock.{part.suffix}"
+        lock = self._opened(path)
+        try:
+            locks.lock_soon(lock)
+        except OSError as error:
+            raise self._not_locked(lock, error, f"part {part}", path) from error
+        for other in own_files.locks(self.path):
+            found = part_in(other.name)
+            if found is not None and found.count != part.count and locks.holder_of(other):
+                os.close(lock)
+                raise JobError(
+                    f"{printable(self.target.name)}: another vrinr is making part {found} of it",
+                    hint=f"wait for it, or divide by {found.count}",
+                )
+        locks.sign(lock, f"process {os.getpid()} on {socket.gethostname()}")
+        return lock
+
+    def _not_locked(self, lock: int, error: OSError, what: str = "it", path: Path | None = None) -> VrinrError:
         os.close(lock)
-        name = printable(self.target.name)
         if isinstance(error, BlockingIOError):
-            return JobError(f"{name}: another vrinr is making it ({printable(holder)})", hint="wait for it")
-        self.remove()
+            return self._in_use(what, path)
+        if not self.has_work:
+            self.remove()
+        name = printable(self.target.name)
         return TargetError(f"{name}: its folder cannot be locked: {cause_of(error)}", hint="choose another disk")
+
+    def _in_use(self, what: str = "it", path: Path | None = None) -> JobError:
+        holder = (locks.holder_of(path) if path else holders(self.path)) or "a process"
+        return JobError(f"{printable(self.target.name)}: another vrinr is making {what} ({holder})", hint="wait for it")
+
+    def reports(self) -> list[ChunkReport]:
+        """Chunks that are recorded in any journal, one maybe more than once. The end of the own one is mended.
+
+        Raises:
+            JobError: a journal is no file that vrinr wrote.
+        """
+        Journal(self.journal_path).read()
+        return peek_all(self.path)
 
     def differences(self, plan: "Plan") -> list[str] | None:
         """What the job in the folder has different from this one; None if there is no job in it.
@@ -158,9 +272,9 @@ class JobFolder:
                 folder.rmdir()
 
     def clear(self) -> None:
-        """Begin anew: remove plan, journal, chunks and result, keep folder and lock."""
+        """Begin anew: remove plan, journal, chunks and result, keep folder and locks."""
         for path in own_files.own_files(self.path):
-            if path.name != own_files.LOCK:
+            if not own_files.is_lock(path):
                 path.unlink(missing_ok=True)
 
     def publish(self, *, overwrite: bool) -> None:
@@ -203,6 +317,15 @@ class JobFolder:
         return TargetError(f"{name}: appeared meanwhile; the chunks are kept", hint="use -y to replace it")
 
 
+def holders(folder: Path) -> str:
+    """Who works in a job folder, in words: "process 5", or each part with its process; empty if nobody does."""
+    found = []
+    for path in own_files.locks(folder):
+        part, holder = part_in(path.name), locks.holder_of(path)
+        found += [f"part {part}: {holder}" if part else holder] if holder else []
+    return ", ".join(found)
+
+
 def folder_name(name: str) -> str:
     """Name of the job folder of an output, cut to what a file system takes."""
     whole = f".{name}.vrinr"
@@ -216,45 +339,3 @@ def _make_folder(path: Path) -> None:
     if path.is_symlink():
         raise OSError(errno.ELOOP, f"{path.name} is a link")
     path.mkdir(parents=True, exist_ok=True)
-
-
-def _open_lock(path: Path) -> int:
-    """A descriptor of the lock's file, made if need be.
-
-    Raises:
-        OSError: it cannot be made, or what is there is another's file.
-    """
-    if path.is_symlink():
-        path.unlink()
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
-    found = os.fstat(lock)
-    if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
-        return lock
-    os.close(lock)
-    raise OSError(errno.EINVAL, "its lock is no ordinary file")
-
-
-def _lock_soon(lock: int) -> None:
-    """Take the kernel lock, which somebody may hold for a moment.
-
-    Raises:
-        BlockingIOError: it is held for longer.
-        OSError: the file system has no locks.
-    """
-    for last in (False, True):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if last:
-                raise
-            time.sleep(_GLANCE)
-        else:
-            return
-
-
-def _is_at(lock: int, path: Path) -> bool:
-    """Whether the locked file is still the one of that name."""
-    try:
-        return os.path.samestat(os.fstat(lock), path.stat())
-    except FileNotFoundError:
-        return False

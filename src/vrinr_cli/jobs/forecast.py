@@ -9,7 +9,7 @@ from vrinr_cli.errors import JobError, printable
 from vrinr_cli.jobs import disk, weights
 from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.job import another_job, device_words, planned
-from vrinr_cli.jobs.journal import ChunkReport, Journal
+from vrinr_cli.jobs.journal import ChunkReport, peek_all
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import Plan
 from vrinr_cli.jobs.run import geometry_of, make_engine
@@ -90,8 +90,9 @@ def forecast(source: Path, output: Path | None, options: UpscaleOptions, *, over
     Raises:
         VrinrError: as the job itself would, before its first frame.
     """
-    plan, output, compute = planned(source, output, options, overwrite=overwrite)
+    plan, output, computes = planned(source, output, options, overwrite=overwrite)
     finished = _finished(plan, output, options)
+    compute = computes[0]
     container = container_for(output)
     model = weights.load(plan.weights.path) if plan.weights else None
     engine = make_engine(plan, compute, model, geometry_of(plan), tile=options.tile, memory_limit=options.memory)
@@ -101,6 +102,7 @@ def forecast(source: Path, output: Path | None, options: UpscaleOptions, *, over
         check_holds(plan.source, plan.target, container, plan.actions, Path(place))
         trial = try_out(plan, compute, model, outlook, Path(place))
     room = disk.room_for(plan, finished, output.parent, per_frame=trial.bytes)
+    workers = min(len({each.device for each in computes}), len(plan.chunks))  # two on one device are hardly quicker
     done = sum(report.written.frames for report in finished)
     line = plan.source.timeline
     lasts = line.pts[plan.stop - 1] + line.durations[plan.stop - 1] - line.pts[plan.first]
@@ -122,7 +124,7 @@ def forecast(source: Path, output: Path | None, options: UpscaleOptions, *, over
         method=plan.method,
         weights=plan.weights.path.stem if plan.weights else "",
         weights_digest=plan.weights.digest if plan.weights else "",
-        device=device_words(plan, compute),
+        device=device_words(plan, computes),
         tile=outlook.tile,
         tiles=outlook.tiles,
         memory=held + outlook.memory,
@@ -133,9 +135,9 @@ def forecast(source: Path, output: Path | None, options: UpscaleOptions, *, over
         enough_disk=room.suffices,
         trial_frames=trial.frames,
         trial_share=trial.share,
-        fps=1 / trial.seconds,
-        work_seconds=trial.seconds * (plan.frames - done),
-        notes=(*plan.notes, *compute.notes),
+        fps=workers / trial.seconds,
+        work_seconds=trial.seconds * (plan.frames - done) / workers,
+        notes=(*plan.notes, *(note for each in computes for note in each.notes)),
     )
 
 
@@ -155,7 +157,5 @@ def _finished(plan: Plan, output: Path, options: UpscaleOptions) -> list[ChunkRe
     if differing:
         raise another_job(output, differing)
     fingerprint = plan.fingerprint()
-    reports = {
-        report.index: report for report in Journal(folder.journal_path).peek() if report.fingerprint == fingerprint
-    }
+    reports = {report.index: report for report in peek_all(folder.path) if report.fingerprint == fingerprint}
     return [report for report in reports.values() if folder.chunk_path(report.index).is_file()]

@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import resource
 import stat
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,17 +11,23 @@ from pathlib import Path
 import torch
 
 from vrinr_cli import __version__
-from vrinr_cli.engine.device import Compute, choose
-from vrinr_cli.errors import EncodeError, JobError, OptionError, TargetError, counted, printable
-from vrinr_cli.jobs import disk
+from vrinr_cli.engine.device import Compute, choose_all
+from vrinr_cli.errors import EncodeError, JobError, OptionError, PartsError, TargetError, counted, printable
+from vrinr_cli.jobs import disk, own_files
 from vrinr_cli.jobs import journal as journal_room
-from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, Started, Stepped, ignore
+from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, PartReport, Started, Stepped, ignore
+from vrinr_cli.jobs.executors.here import Here
+from vrinr_cli.jobs.executors.orders import Finished, Hooks, Order
+from vrinr_cli.jobs.executors.worker import places
+from vrinr_cli.jobs.executors.workers import Workers
 from vrinr_cli.jobs.folder import JobFolder
-from vrinr_cli.jobs.journal import ChunkReport, Journal
+from vrinr_cli.jobs.journal import ChunkReport, Journal, peek_all
 from vrinr_cli.jobs.options import UpscaleOptions
-from vrinr_cli.jobs.plan import Plan, make_plan
+from vrinr_cli.jobs.parts import Part, runs_in_words
+from vrinr_cli.jobs.plan import Chunk, Plan, make_plan
 from vrinr_cli.jobs.request import LONGEST_NAME, JobRequest
-from vrinr_cli.jobs.run import Resources, make_resources, run_chunk
+from vrinr_cli.jobs.run import make_resources, peak_memory
+from vrinr_cli.jobs.unfinished import stopped_job
 from vrinr_cli.video.containers import CONTAINERS, container_for
 from vrinr_cli.video.encoders import check_opens
 from vrinr_cli.video.files import cause_of
@@ -34,25 +38,64 @@ from vrinr_cli.video.verify import VerifyReport, verify
 
 @dataclass(slots=True)
 class _Job:
-    """One job under way."""
+    """One job under way, or a part of one."""
 
     plan: Plan
     output: Path
     folder: JobFolder
-    compute: Compute
+    computes: tuple[Compute, ...]
+    """A device for each worker; none where chunks are only joined."""
     listen: Listener
+    chunks: tuple[Chunk, ...]
+    """That are this process's to make."""
     notes: list[str] = field(default_factory=list)
     resumed: int = 0
     done: int = 0
     """Frames that are with the encoder or finished."""
     reports: dict[int, ChunkReport] = field(default_factory=dict)
     """Finished chunks by number."""
+    tile: int = 0
+    halvings: int = 0
+    peaks: dict[int, int] = field(default_factory=dict)
+    """Most bytes that a process has held, by its number."""
+
+    @property
+    def frames(self) -> int:
+        """That are this process's to make."""
+        return sum(chunk.frames for chunk in self.chunks)
+
+    @property
+    def kept(self) -> int:
+        """Frames of finished chunks."""
+        return sum(report.written.frames for report in self.reports.values())
+
+    @property
+    def orders(self) -> list[Order]:
+        """Chunks that are not finished."""
+        missing = [chunk.index for chunk in self.chunks if chunk.index not in self.reports]
+        return [Order(index, self.folder.chunk_path(index)) for index in missing]
 
     def note(self, text: str) -> None:
         """Tell the user once."""
         if text not in self.notes:
             self.notes.append(text)
             self.listen(Noted(text))
+
+    def advance(self, under_way: int) -> None:
+        """So many frames of unfinished chunks are with the encoders; what is done again is not told again."""
+        done = self.kept + under_way
+        if done > self.done:
+            self.done = done
+            self.listen(Advanced(done, self.frames))
+
+    def take(self, finished: Finished) -> None:
+        """A chunk is finished and recorded."""
+        self.reports[finished.report.index] = finished.report
+        self.tile = finished.tile
+        self.peaks[finished.process] = finished.peak_memory
+        if finished.halvings:
+            self.halvings += finished.halvings
+            self.note(f"memory ran out; the tile is {finished.tile} pixels now")
 
 
 def upscale(
@@ -65,6 +108,9 @@ def upscale(
     listen: Listener = ignore,
 ) -> JobReport:
     """Make a video larger. The same call again continues a stopped job.
+
+    With several devices in the options chunks are made by a process each; a script that calls this needs the usual
+    `if __name__ == "__main__":` then.
 
     Args:
         source: the video to read.
@@ -79,30 +125,113 @@ def upscale(
             kept in `.OUTPUTNAME.vrinr/` beside the output unless there are none.
     """
     started = time.monotonic()
-    plan, output, compute = planned(source, output, options, overwrite=overwrite)
+    plan, output, computes = planned(source, output, options, overwrite=overwrite)
     with JobFolder(output) as folder:
-        job = _Job(plan, output, folder, compute, listen)
-        try:
-            with _full_disk_told(job):
-                request = _request(plan, output, options, overwrite=overwrite)
-                _prepare(job, request, must_go_on=must_go_on)
-                _check_holds(job)
-                resources = make_resources(plan, compute, tile=options.tile, memory_limit=options.memory)
-                reports = _all_chunks(job, resources)
-                joined, verified = _finished(job, reports)
-                folder.publish(overwrite=overwrite)
-        except BaseException:
-            if not folder.journal_path.exists():
-                folder.remove()
-            raise
+        job = _Job(plan, output, folder, computes, listen, plan.chunks)
+        with _nothing_left(folder), _full_disk_told(job):
+            request = _request(plan, output, options, overwrite=overwrite)
+            _prepare(job, request, must_go_on=must_go_on)
+            _check_holds(job)
+            _make_chunks(job, options)
+            _check_room(job)
+            joined, verified = _finished(job)
+            folder.publish(overwrite=overwrite)
         folder.remove()
-    return _report(job, resources, reports, joined, verified, time.monotonic() - started)
+    return _report(job, joined, verified, time.monotonic() - started)
+
+
+def upscale_part(
+    source: Path,
+    output: Path | None,
+    options: UpscaleOptions,
+    part: Part,
+    *,
+    overwrite: bool = False,
+    listen: Listener = ignore,
+) -> PartReport:
+    """Make a share of a job's chunks, beside others that make the other shares. `join_parts` makes the file.
+
+    The same call again continues it. All parts need the same source, weights and options; devices may differ.
+
+    Args:
+        source: the video to read.
+        output: the file that all parts will be joined to.
+        options: how.
+        part: which share.
+        overwrite: whether an existing output will be replaced.
+        listen: called with every event.
+
+    Raises:
+        VrinrError: one of its kinds; finished chunks are kept.
+    """
+    started = time.monotonic()
+    if options.restart:
+        raise OptionError(
+            "a part cannot restart a job", hint="remove it with `vrinr jobs --clean`, or leave out --part"
+        )
+    plan, output, computes = planned(source, output, options, overwrite=overwrite)
+    with JobFolder(output, part) as folder:
+        job = _Job(plan, output, folder, computes, listen, tuple(part.share(plan.chunks)))
+        with _nothing_left(folder), _full_disk_told(job):
+            _prepare_part(job, _request(plan, output, options, overwrite=overwrite))
+            _check_holds(job)
+            _make_chunks(job, options)
+    return PartReport(
+        output=output,
+        part=str(part),
+        frames=job.frames,
+        resumed_frames=job.resumed,
+        chunks=len(job.chunks),
+        device=device_words(plan, computes),
+        seconds=time.monotonic() - started,
+        peak_memory=_peak(job),
+        notes=tuple(job.notes),
+    )
+
+
+def join_parts(named: Path, *, overwrite: bool = False, listen: Listener = ignore) -> JobReport:
+    """The file of a job whose chunks are all made, by whatever parts.
+
+    Args:
+        named: the output, or the job's folder.
+        overwrite: whether an existing output is replaced, even if that was not asked when the job was begun.
+        listen: called with every event.
+
+    Raises:
+        PartsError: a chunk is missing or damaged; says which.
+        VrinrError: one of its kinds, as for `upscale`.
+    """
+    started = time.monotonic()
+    output, request = stopped_job(named)
+    overwrite = overwrite or request.overwrite
+    options = replace(request.options, device="cpu", restart=False)  # nothing is computed
+    plan, output, _ = planned(request.source, output, options, overwrite=overwrite)
+    with JobFolder(output) as folder:
+        job = _Job(plan, output, folder, (), listen, plan.chunks)
+        with _full_disk_told(job):
+            _prepare(job, request, must_go_on=True)
+            _check_complete(job)
+            _check_room(job)
+            joined, verified = _finished(job)
+            folder.publish(overwrite=overwrite)
+        folder.remove()
+    return _report(job, joined, verified, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _nothing_left(folder: JobFolder) -> Iterator[None]:
+    """A failure before the first chunk leaves no folder."""
+    try:
+        yield
+    except BaseException:
+        folder.leave_nothing()
+        raise
 
 
 def planned(
     source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool
-) -> tuple[Plan, Path, Compute]:
-    """All that is decided before anything is made: the plan, the output as an absolute path, and the device.
+) -> tuple[Plan, Path, tuple[Compute, ...]]:
+    """All that is decided before anything is made: the plan, the output as an absolute path, and the devices.
 
     Raises:
         VrinrError: the job cannot be done as asked.
@@ -110,12 +239,12 @@ def planned(
     check_source(source)
     output = default_output(source, options) if output is None else output
     output = check_target(source, output, overwrite=overwrite)
-    compute = choose(options.device, options.precision)
+    computes = choose_all(options.device, options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
     plan = make_plan(probe(source, allow_damaged=options.allow_damaged), output, options)
     check_opens(plan.target)
-    return plan, output, compute
+    return plan, output, computes
 
 
 def check_source(source: Path) -> None:
@@ -195,8 +324,8 @@ def _full_disk_told(job: _Job) -> Iterator[None]:
     except EncodeError as error:
         if not disk.is_full(error):
             raise
-        room = disk.room_for(job.plan, job.reports.values(), job.folder.path)
-        frame = job.plan.first + job.done
+        room = disk.room_for(job.plan, _known(job), job.folder.path)
+        frame = job.chunks[0].start + job.done
         raise disk.shortage(room, job.output.name, kept=_kept_words(job), frame=frame) from error
 
 
@@ -206,14 +335,23 @@ def _check_room(job: _Job) -> None:
     Raises:
         DiskError: the disk cannot hold the rest; what is finished is kept.
     """
-    room = disk.room_for(job.plan, job.reports.values(), job.folder.path)
+    room = disk.room_for(job.plan, _known(job), job.folder.path)
     if not room.suffices:
         raise disk.shortage(room, job.output.name, kept=_kept_words(job))
 
 
+def _known(job: _Job) -> list[ChunkReport]:
+    """Finished chunks of the whole job, as far as other parts have recorded theirs by now."""
+    known = dict(job.reports)
+    if job.folder.part is not None:
+        fingerprint = job.plan.fingerprint()
+        others = (report for report in peek_all(job.folder.path) if report.fingerprint == fingerprint)
+        known = {report.index: report for report in others} | known
+    return list(known.values())
+
+
 def _kept_words(job: _Job) -> str:
-    kept = sum(report.written.frames for report in job.reports.values())
-    return f"{kept} of {counted(job.plan.frames, 'frame')} are kept" if kept else ""
+    return f"{job.kept} of {counted(job.frames, 'frame')} are kept" if job.kept else ""
 
 
 def _prepare(job: _Job, request: JobRequest, *, must_go_on: bool) -> None:
@@ -222,7 +360,7 @@ def _prepare(job: _Job, request: JobRequest, *, must_go_on: bool) -> None:
     differing = job.folder.differences(job.plan)
     if differing is None and must_go_on:
         raise JobError(f"{printable(job.output.name)}: no unfinished job for it", hint="see `vrinr jobs`")
-    has_chunks = bool(Journal(job.folder.journal_path).read())
+    has_chunks = bool(job.folder.reports())
     if differing and (has_chunks or must_go_on) and not restart:
         raise another_job(job.output, differing, hint=_RESTART_ALL if must_go_on else _RESTART)
     if differing is None or differing or restart:
@@ -230,11 +368,35 @@ def _prepare(job: _Job, request: JobRequest, *, must_go_on: bool) -> None:
     kept = replace(request, options=replace(request.options, restart=False))
     if job.folder.request() != kept:
         job.folder.keep_plan(job.plan, kept)
+    _take_up(job)
+
+
+def _prepare_part(job: _Job, request: JobRequest) -> None:
+    """The same for a part: whoever comes first keeps the plan, and all others must have the same one."""
+    folder = job.folder
+    if folder.is_alone:
+        differing = folder.differences(job.plan)
+        if differing and folder.reports():
+            raise another_job(job.output, differing, hint=_REMOVE)
+        if differing is None or differing:
+            folder.clear()
+        if folder.request() != request:
+            folder.keep_plan(job.plan, request)
+        folder.share()
+    differing = folder.differences(job.plan)
+    if differing is None or differing:
+        raise another_job(job.output, differing or ["the plan"], hint=_REMOVE)
+    _take_up(job)
+
+
+def _take_up(job: _Job) -> None:
+    """Find what is finished of this process's chunks."""
     job.reports = _whole_chunks(job)
-    job.resumed = job.done = sum(report.written.frames for report in job.reports.values())
+    job.resumed = job.done = job.kept
 
 
 _RESTART = "use --restart to throw its work away"
+_REMOVE = "remove it with `vrinr jobs --clean`"
 _RESTART_ALL = "run the whole command with --restart to throw its work away"
 
 
@@ -245,12 +407,18 @@ def another_job(output: Path, differing: Sequence[str], *, hint: str = _RESTART)
 
 def _whole_chunks(job: _Job) -> dict[int, ChunkReport]:
     found: dict[int, ChunkReport] = {}
+    mine = {chunk.index: chunk for chunk in job.chunks}
     fingerprint = job.plan.fingerprint()
-    for report in Journal(job.folder.journal_path).read():
-        chunk = job.plan.chunks[report.index] if report.index < len(job.plan.chunks) else None
+    for report in job.folder.reports():
+        chunk = mine.get(report.index)
         fits = chunk is not None and (chunk.start, chunk.frames) == (report.start, report.written.frames)
         is_ours = report.fingerprint == fingerprint and (job.plan.allow_damaged or not report.repeated)
-        if fits and is_ours and journal_room.is_whole(report, job.folder.chunk_path(report.index)):
+        if (
+            report.index not in found
+            and fits
+            and is_ours
+            and journal_room.is_whole(report, job.folder.chunk_path(report.index))
+        ):
             found[report.index] = report
     return found
 
@@ -261,31 +429,50 @@ def _check_holds(job: _Job) -> None:
     check_holds(plan.source, plan.target, container_for(job.output), plan.actions, job.folder.path)
 
 
-def _all_chunks(job: _Job, resources: Resources) -> list[ChunkReport]:
-    """Run every chunk that is not finished; all reports in order."""
-    plan = job.plan
-    job.listen(_started(job))
-    for text in (*plan.notes, *job.compute.notes):
-        job.note(text)
-    if job.resumed:
-        job.note(f"resuming: {job.resumed} of {plan.frames} frames are done")
-    journal = Journal(job.folder.journal_path)
+def _make_chunks(job: _Job, options: UpscaleOptions) -> None:
+    """Make every chunk that is not finished, and record each."""
+    with contextlib.closing(_executor(job, options)) as executor:
+        job.listen(_started(job))
+        for text in (*job.plan.notes, *(note for compute in job.computes for note in compute.notes)):
+            job.note(text)
+        if job.resumed:
+            job.note(f"resuming: {job.resumed} of {job.frames} frames are done")
+        journal = Journal(job.folder.journal_path)
+        hooks = Hooks(before=lambda: _check_room(job), advance=job.advance, note=job.note)
+        for finished in executor.run(job.orders, hooks):
+            journal.append(finished.report)
+            job.take(finished)
 
-    def advance(_: int) -> None:
-        job.done += 1
-        job.listen(Advanced(job.done, plan.frames))
 
-    for chunk in plan.chunks:
-        if chunk.index in job.reports:
-            continue
-        _check_room(job)
-        report = run_chunk(plan, chunk, job.folder.chunk_path(chunk.index), resources, advance)
-        journal.append(report)
-        job.reports[chunk.index] = report
-        if resources.engine.counts.halvings:
-            job.note(f"memory ran out; the tile is {resources.engine.counts.tile} pixels now")
-    _check_room(job)
-    return [job.reports[chunk.index] for chunk in plan.chunks]
+def _executor(job: _Job, options: UpscaleOptions) -> Here | Workers:
+    """Who makes the chunks: this process on its one device, or a worker on each of several."""
+    if len(job.computes) > 1:
+        return Workers(places(job.plan, job.computes, options))
+    resources = make_resources(job.plan, job.computes[0], tile=options.tile, memory_limit=options.memory)
+    return Here(job.plan, resources)
+
+
+def _check_complete(job: _Job) -> None:
+    """See that every chunk is there, of whatever part.
+
+    Raises:
+        PartsError: says which chunks are not, and whose they are.
+    """
+    missing = [order.index for order in job.orders]
+    if not missing:
+        return
+    whose = [
+        str(part)
+        for part in own_files.parts(job.folder.path)
+        if any(chunk.index in missing for chunk in part.share(job.plan.chunks))
+    ]
+    words = f"part {', '.join(whose)}, " if whose else ""
+    chunks = f"chunk{'s' * (len(missing) > 1)} {runs_in_words(missing)} of {len(job.plan.chunks)}"
+    are = "is" if len(missing) == 1 else "are"
+    raise PartsError(
+        f"{printable(job.output.name)}: {words}{chunks} {are} missing or damaged",
+        hint="run that part again, or the command without --part",
+    )
 
 
 def _note_losses(job: _Job, reports: Sequence[ChunkReport], joined: Joined) -> None:
@@ -298,9 +485,10 @@ def _note_losses(job: _Job, reports: Sequence[ChunkReport], joined: Joined) -> N
         job.note(f"the source is damaged: {counted(joined.lost_sound, 'packet')} of converted sound became silence")
 
 
-def _finished(job: _Job, reports: Sequence[ChunkReport]) -> tuple[Joined, VerifyReport]:
+def _finished(job: _Job) -> tuple[Joined, VerifyReport]:
     """Join the chunks and the source's other streams, and verify the result."""
     plan, folder = job.plan, job.folder
+    reports = [job.reports[chunk.index] for chunk in job.chunks]
     job.listen(Stepped("join"))
     chunks = [ChunkFile(folder.chunk_path(report.index), report.written) for report in reports]
     joined = join(
@@ -339,30 +527,27 @@ def _started(job: _Job) -> Started:
         output=job.output,
         source_size=plan.source.size,
         target_size=plan.target.size,
-        frames=plan.frames,
+        frames=job.frames,
         done=job.resumed,
         codec=plan.target.codec,
         pix_fmt=plan.target.pix_fmt,
-        device=device_words(job.plan, job.compute),
+        device=device_words(job.plan, job.computes),
         method=plan.method,
     )
 
 
-def device_words(plan: Plan, compute: Compute) -> str:
-    """Device and precision; plain kernels and the paper's network compute in float32 in any case."""
-    weights = plan.weights
-    return f"{compute.device} fp32" if weights is None or weights.kind == "clip" else compute.words
+def device_words(plan: Plan, computes: Sequence[Compute]) -> str:
+    """Devices and precision; plain kernels and the paper's network compute in float32 in any case."""
+    is_exact = plan.weights is None or plan.weights.kind == "clip"
+    words = [f"{compute.device} fp32" if is_exact else compute.words for compute in computes]
+    ways = {word.split(" ")[1] for word in words}
+    if len(ways) != 1:
+        return ", ".join(words)
+    return f"{','.join(word.split(' ')[0] for word in words)} {ways.pop()}"
 
 
-def _report(  # noqa: PLR0917 - each is a part of what is reported
-    job: _Job,
-    resources: Resources,
-    reports: Sequence[ChunkReport],
-    joined: Joined,
-    verified: VerifyReport,
-    seconds: float,
-) -> JobReport:
-    plan, counts = job.plan, resources.engine.counts
+def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -> JobReport:
+    plan, reports = job.plan, list(job.reports.values())
     cuts = sum(report.cuts for report in reports)
     if cuts:
         job.note(f"{counted(cuts, 'scene cut')} seen: no picture was mixed with one beyond a cut")
@@ -381,23 +566,22 @@ def _report(  # noqa: PLR0917 - each is a part of what is reported
         chunks=len(plan.chunks),
         codec=plan.target.codec,
         pix_fmt=plan.target.pix_fmt,
-        device=device_words(job.plan, job.compute),
+        device=device_words(job.plan, job.computes),
         method=plan.method,
         weights=plan.weights.digest if plan.weights else "",
-        tile=counts.tile,
-        halvings=counts.halvings,
+        tile=job.tile,
+        halvings=job.halvings,
         redone_in_fp32=sum(report.redone_in_fp32 for report in reports),
         repeated_frames=sum(report.repeated for report in reports),
         cuts=cuts,
         seconds=seconds,
         bytes=job.output.stat().st_size,
         largest_time_error=verified.largest_error,
-        peak_memory=peak_memory(),
+        peak_memory=_peak(job),
         notes=tuple(job.notes),
     )
 
 
-def peak_memory() -> int:
-    """Most bytes that this process has held."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def _peak(job: _Job) -> int:
+    """Bytes of this process and its workers, at most."""
+    return sum((job.peaks | {os.getpid(): peak_memory()}).values())

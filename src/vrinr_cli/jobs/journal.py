@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from vrinr_cli.errors import EncodeError, JobError, printable
+from vrinr_cli.jobs import own_files
 from vrinr_cli.jobs.own_files import parse_json, read_own
 from vrinr_cli.record import from_plain, to_plain
 from vrinr_cli.video.files import cause_of
@@ -103,6 +104,15 @@ class Journal:
             reports.append(report)
             good += len(line)
         return reports, good, len(content)
+
+
+def peek_all(folder: Path) -> list[ChunkReport]:
+    """What all journals of a job folder record, as `Journal.peek` does; a chunk may come more than once.
+
+    Raises:
+        JobError: one of them is no file that vrinr wrote.
+    """
+    return [report for path in own_files.journals(folder) for report in Journal(path).peek()]
 
 
 def is_whole(report: ChunkReport, path: Path) -> bool:

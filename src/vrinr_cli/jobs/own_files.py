@@ -1,6 +1,7 @@
 """The files of a job folder: what vrinr calls them, and how they are read when anybody may have put them there.
 
 plan.json  journal.jsonl  lock  chunks/000000.mkv      as long as the job is unfinished
+journal.2-of-5.jsonl  lock.2-of-5                      of its parts, likewise
 .plan.json.part  result.EXT  trial.EXT  *.mkv.part     for a while
 """
 
@@ -11,6 +12,8 @@ import re
 import stat
 from pathlib import Path
 from typing import Any
+
+from vrinr_cli.jobs.parts import Part, part_in
 
 PLAN, JOURNAL, LOCK, CHUNKS = "plan.json", "journal.jsonl", "lock", "chunks"
 PLAN_PART = ".plan.json.part"
@@ -27,6 +30,27 @@ def own_files(folder: Path) -> list[Path]:
     """What vrinr has made in a job folder, by name: files and links, never folders. A link is not followed."""
     inside = [path for path in _entries(folder) if _is_own(path.name)]
     return inside + [path for path in _entries(folder / CHUNKS) if _CHUNK.fullmatch(path.name)]
+
+
+def journals(folder: Path) -> list[Path]:
+    """All journals of a job folder: the whole job's and those of its parts."""
+    return sorted(path for path in own_files(folder) if path.name.endswith(".jsonl"))
+
+
+def locks(folder: Path) -> list[Path]:
+    """All locks of a job folder, in the same way."""
+    return sorted(path for path in own_files(folder) if is_lock(path))
+
+
+def parts(folder: Path) -> list[Part]:
+    """All parts of a job that anybody has begun with, or of the division that they tell of."""
+    counts = {part.count for path in own_files(folder) if (part := part_in(path.name)) is not None}
+    return [Part(number, count) for count in sorted(counts) for number in range(1, count + 1)]
+
+
+def is_lock(path: Path) -> bool:
+    """Whether an own file is a lock."""
+    return path.name.startswith(LOCK) and not path.name.endswith(".jsonl")
 
 
 def read_own(path: Path) -> bytes:
@@ -59,7 +83,9 @@ def parse_json(content: bytes | str) -> Any:
 
 
 def _is_own(name: str) -> bool:
-    return name in (PLAN, JOURNAL, LOCK, PLAN_PART) or _FOR_A_WHILE.fullmatch(name) is not None
+    if name in (PLAN, JOURNAL, LOCK, PLAN_PART) or _FOR_A_WHILE.fullmatch(name):
+        return True
+    return part_in(name) is not None
 
 
 def _entries(folder: Path) -> list[Path]:

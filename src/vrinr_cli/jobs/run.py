@@ -1,6 +1,8 @@
 """The only unit of work: one chunk, from source frames to a closed file."""
 
 import os
+import resource
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -36,15 +38,24 @@ class Resources:
     """Of the job."""
 
 
-def make_resources(plan: Plan, compute: Compute, *, tile: int | None, memory_limit: int | None) -> Resources:
+def make_resources(
+    plan: Plan, compute: Compute, *, tile: int | None, memory_limit: int | None, encoder_threads: int | None = None
+) -> Resources:
     """Load the weights and set up the engine.
+
+    Args:
+        plan: the job.
+        compute: device and precision.
+        tile: as for the engine.
+        memory_limit: as for the engine.
+        encoder_threads: None is one a processor.
 
     Raises:
         WeightsError: the weights are damaged.
     """
     model = weights.load(plan.weights.path) if plan.weights else None
     engine = make_engine(plan, compute, model, geometry_of(plan), tile=tile, memory_limit=memory_limit)
-    return Resources(engine, encoder_threads=processors(), fingerprint=plan.fingerprint())
+    return Resources(engine, encoder_threads=encoder_threads or processors(), fingerprint=plan.fingerprint())
 
 
 def geometry_of(plan: Plan) -> Geometry:
@@ -142,6 +153,12 @@ def _frames(plan: Plan, chunk: Chunk, context: int, repeated: list[int]) -> Gene
 def processors() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_memory() -> int:
+    """Most bytes that this process has held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _queue_length(plan: Plan) -> int:

@@ -3,7 +3,6 @@
 All of it reads what anybody may have put there; see `request` for what is believed of it.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -12,9 +11,23 @@ from pathlib import Path
 
 from vrinr_cli.errors import JobError, OptionError, printable
 from vrinr_cli.jobs import own_files
-from vrinr_cli.jobs.folder import JobFolder, folder_name
-from vrinr_cli.jobs.journal import Journal
+from vrinr_cli.jobs.folder import JobFolder, folder_name, holders
+from vrinr_cli.jobs.journal import ChunkReport, Journal, peek_all
+from vrinr_cli.jobs.locks import holder_of
+from vrinr_cli.jobs.parts import Part, part_in
 from vrinr_cli.jobs.request import JobRequest, hash_of, kept_identity, kept_request
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """A part of a job that somebody has begun."""
+
+    part: str
+    """As in "2/5"."""
+    done: int
+    """Frames of chunks that it has finished."""
+    holder: str
+    """Who works on it right now; empty if nobody does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,8 @@ class UnfinishedJob:
     """Who works on it right now, "process 123"; empty if nobody does."""
     obstacle: str
     """Why it cannot go on; empty if nothing is known to stand in its way."""
+    parts: tuple[PartState, ...] = ()
+    """Those that somebody has begun, where it is made in parts."""
 
 
 def find_jobs(root: Path) -> list[UnfinishedJob]:
@@ -124,8 +139,9 @@ def _looked_at(folder: Path) -> UnfinishedJob:
         done=_frames_done(folder),
         bytes=sum(state.st_size for state in states),
         age=max(time.time() - max((state.st_mtime for state in states), default=time.time()), 0.0),
-        holder=_holder(folder / own_files.LOCK),
+        holder=holders(folder),
         obstacle=obstacle or (_obstacle(request) if request else ""),
+        parts=_parts(folder),
     )
 
 
@@ -149,11 +165,17 @@ def _obstacle(request: JobRequest) -> str:
     return request.source_state
 
 
-def _frames_done(folder: Path) -> int:
-    """Frames of chunks that are recorded and there; their content is looked at when the job goes on."""
+def _frames_done(folder: Path, journal: Path | None = None) -> int:
+    """Frames of chunks that are recorded and there; their content is looked at when the job goes on.
+
+    Args:
+        folder: of the job.
+        journal: one of its journals; None is all of them.
+    """
+    reports: list[ChunkReport]
     try:
         fingerprint = hash_of(kept_identity(own_files.read_own(folder / own_files.PLAN)))
-        reports = Journal(folder / own_files.JOURNAL).peek()
+        reports = peek_all(folder) if journal is None else Journal(journal).peek()
     except (OSError, ValueError, JobError):
         return 0
     sizes = {path.name: state.st_size for path in own_files.own_files(folder) if (state := _state(path)) is not None}
@@ -165,26 +187,18 @@ def _frames_done(folder: Path) -> int:
     return sum(done.values())
 
 
+def _parts(folder: Path) -> tuple[PartState, ...]:
+    found: dict[Part, PartState] = {}
+    for path in own_files.locks(folder):
+        part = part_in(path.name)
+        if part is not None:
+            done = _frames_done(folder, folder / f"journal.{part.suffix}.jsonl")
+            found[part] = PartState(str(part), done, holder_of(path))
+    return tuple(found[part] for part in sorted(found))
+
+
 def _state(path: Path) -> os.stat_result | None:
     try:
         return path.lstat()
     except OSError:
         return None
-
-
-def _holder(lock: Path) -> str:
-    """Who holds a job's lock; empty if nobody does."""
-    try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        words = os.read(descriptor, 64).decode(errors="replace").strip()
-        return printable(words) or "a process"
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)
-    return ""
