@@ -1,6 +1,7 @@
 """Jobs that are killed with SIGKILL at any moment and run again."""
 
 import os
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -26,8 +27,8 @@ def storm(folder: Path, kills: int) -> int:
     length = run(source, unbroken).seconds
     expected, random = facts(unbroken), Random(41)  # noqa: S311
     killed = most_lost = 0
-    while killed < kills:
-        output = folder / f"{killed}.mkv"
+    for number in count():
+        output = folder / f"{number}.mkv"
         done = 0
         for wait in (random.uniform(0, length), random.uniform(0, length), None):
             if output.exists():
@@ -38,6 +39,8 @@ def storm(folder: Path, kills: int) -> int:
                 most_lost = max(most_lost, done - last.resumed)
                 done = last.done
         assert same_pictures(facts(output), expected)
+        if killed >= kills:
+            break
     return most_lost
 
 

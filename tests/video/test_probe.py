@@ -11,6 +11,7 @@ from pathlib import Path
 
 import av
 import pytest
+from av.sidedata.sidedata import Type
 
 from media import clips, damaged, tracks
 from media.clips import Look, Spec
@@ -117,6 +118,27 @@ class TestColor:
         assert info.mastering_display is not None
         assert info.mastering_display[:2] == (Fraction(34000, 50000), Fraction(16000, 50000))
         assert info.mastering_display[8:] == (Fraction(50, 10000), Fraction(1000))
+
+    @pytest.mark.parametrize(
+        ("kind", "note"),
+        [
+            (Type.DOVI_RPU_BUFFER, "Dolby Vision is dropped, the picture below it is kept"),
+            (Type.DYNAMIC_HDR_PLUS, "HDR metadata of each scene (HDR10+) is dropped, that of the whole video is kept"),
+        ],
+    )
+    def test_metadata_that_no_encoder_here_writes_is_noted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Type, note: str
+    ) -> None:
+        class Data(bytes):
+            type = kind
+
+        class TaggedFrame:
+            side_data = (Data(b"anything"),)
+
+        path = clips.plain(tmp_path / "clip.mp4", frames=2)
+        assert note not in probe(path).notes
+        monkeypatch.setattr("vrinr_cli.video.probe.side_data_of", lambda _: side_data_of(TaggedFrame()))  # type: ignore[arg-type]
+        assert note in probe(path).notes
 
 
 class TestShape:
