@@ -215,6 +215,18 @@ def test_a_full_stdout_is_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_closed_stdout_is_exit_code_1_without_a_word(tmp_path: Path) -> None:
+    clips.plain(tmp_path / "in.mp4", frames=2)
+    command = [sys.executable, "-m", "vrinr_cli", "upscale", "in.mp4", "--method", "bicubic", "-o", "out.mp4", "--json"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 1
+    assert names(tmp_path) == ["in.mp4"]
+
+
 def test_an_unknown_option_exits_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = vrinr_here("upscale", "in.mp4", "--nosuch", cwd=tmp_path, monkeypatch=monkeypatch)
     assert done.code == 2
