@@ -27,21 +27,24 @@ class Run:
     seconds: float
 
 
-def run(source: Path, output: Path, *, kill_after: float | None = None) -> Run:
-    """One run of the job; killed after so many seconds, if it has not ended by then."""
+def run(source: Path, output: Path, *, kill_after: float | None = None, kill_at: int = 0) -> Run:
+    """One run of the job; killed after so many seconds, or when so many frames are done, if it is not at its end."""
     receiver, sender = _CONTEXT.Pipe(duplex=False)
     job = _CONTEXT.Process(target=_work, args=(source, output, sender))
     job.start()
     sender.close()
     assert receiver.recv() is None  # it begins now
     began = time.monotonic()
-    job.join(kill_after)
+    said: list[int] = []
+    while kill_at and (not said or said[-1] < kill_at):
+        said.append(int(receiver.recv()))
+    job.join(0 if kill_at else kill_after)
     if job.is_alive():
         job.kill()
-    said = _all_of(receiver) or [0]
+    said += _all_of(receiver) or [0]
     job.join()
-    assert job.exitcode in ((0,) if kill_after is None else (0, -9))
-    return Run(said[0], said[-1], job.exitcode != 0, time.monotonic() - began)
+    assert job.exitcode in ((0,) if kill_after is None and not kill_at else (0, -9))
+    return Run(said[0], max(said), job.exitcode != 0, time.monotonic() - began)
 
 
 def _work(source: Path, output: Path, sender: Connection) -> None:

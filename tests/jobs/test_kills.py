@@ -45,7 +45,14 @@ def storm(folder: Path, kills: int) -> int:
 
 
 def test_a_killed_job_makes_a_chunk_again_at_most(tmp_path: Path) -> None:
-    assert storm(tmp_path, 1) <= LONGEST_CHUNK
+    source = clips.plain(tmp_path / "in.mkv", frames=40, gop=40)
+    unbroken, output = tmp_path / "unbroken.mkv", tmp_path / "out.mkv"
+    killed = run(source, output, kill_at=18)
+    assert killed.is_killed
+    assert not output.exists()
+    assert killed.done - run(source, output).resumed <= LONGEST_CHUNK
+    run(source, unbroken)
+    assert same_pictures(facts(output), facts(unbroken))
 
 
 @pytest.mark.stress
