@@ -152,7 +152,8 @@ def decoder_of(stream: VideoStream, name: str, *, threads: int = 0, by_frames: b
     if name != context.name:
         context = cast(VideoCodecContext, av.CodecContext.create(name, "r"))
         context.extradata = stream.codec_context.extradata
-    context.options = context.options | {"max_pixels": str(LARGEST_PICTURE)}
+    most = LARGEST_PICTURE * 9 // 8  # decoders count the edges that they add
+    context.options = context.options | {"max_pixels": str(most)}
     context.thread_type = ThreadType.AUTO if by_frames else ThreadType.SLICE
     context.thread_count = threads or max(LEAST_THREADS, os.cpu_count() or 1)
     return context
