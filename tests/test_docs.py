@@ -43,3 +43,12 @@ def test_links_lead_somewhere() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_fault_has_a_row_and_every_test_that_a_row_names_exists() -> None:
+    words = (ROOT / "docs" / "reliability.md").read_text()
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", words, re.MULTILINE)] == list(range(1, 61))
+    named = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", words))
+    assert len(named) > 60
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"

@@ -138,6 +138,18 @@ def test_bad_input_gives_one_line_and_leaves_nothing(
         (["--scale", "0.5"], "scale is 0.5; choose 1 to 32"),
         (["--scale", "nan"], "scale is 'nan'"),
         (["--scale", "33"], "scale is 33"),
+        (["--scale", "1,5"], "scale is '1,5'"),
+        (["--scale", ""], "scale is ''"),
+        (["--scale", "inf"], "scale is 'inf'"),
+        (["--chunk-frames", "0"], "chunk frames is 0; choose 1 or more"),
+        (["--tile", "0"], "tile is 0; choose 16 or more"),
+        (["--threads", "-1"], "threads is -1; choose 0 to 1024"),
+        (["--memory", "1e9"], "memory is '1e9'"),
+        (["--height", "0"], "height is 0; choose 1 to 65536"),
+        (["--frames", "0"], "frames is 0; choose 1 or more"),
+        (["--start", "nan"], "time is 'nan'"),
+        (["--bitrate", "0"], "bitrate is 0 bits/s; choose 1k to 10G"),
+        (["--pix-fmt", ""], "no pixel format is called"),
         (["--scale", "2", "--height", "99"], "--scale and --height given"),
         (["--scale", "32", "--size", "60000x40000"], "given"),
         (["--size", "3072x2048", "--crf", "nan"], "crf is nan"),
@@ -201,6 +213,18 @@ def test_a_full_stdout_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "No space left" in done.stderr.splitlines()[0]
     assert "Traceback" not in done.stderr
+
+
+def test_a_closed_stdout_is_exit_code_1_without_a_word(tmp_path: Path) -> None:
+    clips.plain(tmp_path / "in.mp4", frames=2)
+    command = [sys.executable, "-m", "vrinr_cli", "upscale", "in.mp4", "--method", "bicubic", "-o", "out.mp4", "--json"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 1
+    assert names(tmp_path) == ["in.mp4"]
 
 
 def test_an_unknown_option_exits_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from vrinr_cli.cli.parse import bits_per_second, key_values, memory_bytes
-from vrinr_cli.cli.progress import Rate, show_duration
+from vrinr_cli.cli.progress import Bar, Rate, show_duration
 from vrinr_cli.errors import OptionError
+from vrinr_cli.jobs.events import Advanced, Started
 
 
 @pytest.mark.parametrize(("text", "bits"), [("2.5M", 2_500_000), ("800k", 800_000), ("1000", 1000), ("1G", 10**9)])
@@ -42,3 +45,19 @@ def test_the_rate_is_that_of_the_last_minute() -> None:
     for tick in range(1, 700):
         rate.add(99 + tick / 10)
     assert rate.per_second == pytest.approx(10.0, rel=0.01)
+
+
+def test_a_resumed_bar_begins_where_the_job_is_and_times_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("vrinr_cli.cli.progress.time.monotonic", lambda: now[0])
+    bar = Bar(verbose=False)
+    (task,) = bar.rich.tasks
+    sizes = {"source_size": (64, 96), "target_size": (128, 192)}
+    words = {"codec": "h264", "pix_fmt": "yuv420p", "device": "cpu fp32", "method": "vrinr"}
+    bar(Started(source=Path("a"), output=Path("b"), frames=1800, done=900, **sizes, **words))  # type: ignore[arg-type]
+    assert (task.completed, task.total) == (900, 1800)
+    for count in range(1, 11):
+        now[0] += 0.5
+        bar(Advanced(900 + count, 1800))
+    assert task.completed == 910
+    assert task.fields["speed"] == "2 fps  7 min left  cpu fp32"

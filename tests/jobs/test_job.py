@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,21 @@ def test_sound_subtitles_chapters_and_fonts_are_kept(tmp_path: Path) -> None:
     assert names[0] == names[1]
 
 
+@pytest.mark.parametrize("ending", ["mkv", "mp4", "webm"])
+@pytest.mark.parametrize(("kind", "name"), [("audio", b"A_AAC"), ("video", b"V_MPEG4/ISO/AVC")])
+def test_a_track_of_an_unknown_codec_is_dropped_with_a_note(
+    tmp_path: Path, ending: str, kind: str, name: bytes
+) -> None:
+    make = tracks.with_sound if kind == "audio" else partial(tracks.two_videos, default=0)
+    source = make(tmp_path / "in.mkv")
+    before, found, after = source.read_bytes().rpartition(name)
+    assert found
+    source.write_bytes(before + name[:2] + b"X" * (len(name) - 2) + after)
+    report = restore(source, tmp_path / f"out.{ending}", method="bicubic")
+    assert any(note.startswith(f"{kind} stream 1 (?) is dropped: ") for note in report.notes)
+    assert len(facts(tmp_path / f"out.{ending}").kinds) == 1
+
+
 def test_sound_in_mp4_is_bit_identical(tmp_path: Path) -> None:
     source = tracks.with_sound(tmp_path / "in.mp4")
     restore(source, tmp_path / "out.mp4", scale="1.5")
@@ -190,6 +206,27 @@ def test_a_damaged_chunk_is_made_again(tmp_path: Path) -> None:
     report = upscale(source, tmp_path / "out.mp4", options)
     assert report.resumed_frames == 5
     assert numbers(tmp_path / "out.mp4") == list(range(18))
+
+
+def test_a_path_spelled_otherwise_is_the_same_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = clips.plain(tmp_path / "in.mp4", frames=18)
+    options = UpscaleOptions(method="bicubic", chunk_frames=5)
+    with pytest.raises(StopError):
+        upscale(source, tmp_path / "out.mp4", options, listen=stop_after(12))
+    monkeypatch.chdir(tmp_path)
+    assert upscale(Path("in.mp4"), Path("out.mp4"), options).resumed_frames == 10
+
+
+def test_an_output_to_be_replaced_stays_until_the_end(tmp_path: Path) -> None:
+    source = clips.plain(tmp_path / "in.mp4", frames=18)
+    output = tmp_path / "out.mp4"
+    output.write_text("old")
+    options = UpscaleOptions(method="bicubic", chunk_frames=5)
+    with pytest.raises(StopError):
+        upscale(source, output, options, overwrite=True, listen=stop_after(18))
+    assert output.read_text() == "old"
+    upscale(source, output, options, overwrite=True)
+    assert numbers(output) == list(range(18))
 
 
 def test_another_job_for_the_same_output_is_refused_until_restart(tmp_path: Path) -> None:
@@ -304,6 +341,24 @@ def test_a_lost_device_names_the_frame(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(Engine, "_composed", fail)
     with pytest.raises(EngineError, match=r"frame 0: cpu: CUDA error: unspecified launch failure$"):
         restore(clips.plain(tmp_path / "in.mp4"), tmp_path / "out.mp4")
+
+
+def test_after_a_lost_device_the_same_call_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = clips.plain(tmp_path / "in.mp4", frames=18)
+    options = UpscaleOptions(method="bicubic", chunk_frames=5)
+    composed, calls = Engine._composed, [0]
+
+    def fail(*arguments: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == 13:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+        return composed(*arguments)
+
+    monkeypatch.setattr(Engine, "_composed", fail)
+    with pytest.raises(EngineError, match="frame 12: cpu: CUDA error") as caught:
+        upscale(source, tmp_path / "out.mp4", options)
+    assert caught.value.hint.startswith("the same command goes on")
+    assert upscale(source, tmp_path / "out.mp4", options).resumed_frames == 10
 
 
 def test_an_error_in_the_engine_names_the_frame_and_leaves_nothing(

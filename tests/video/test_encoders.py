@@ -239,6 +239,11 @@ def test_sizes_that_an_encoder_cannot_take_are_refused_before_the_work(size: tup
         check_opens(target)
 
 
+def test_a_picture_larger_than_any_encoder_takes_is_refused_without_memory_for_it() -> None:
+    with pytest.raises(TargetError, match=r"^61440x34560 is larger than any encoder takes$"):
+        check_opens(target_of(container=MKV, size=(34560, 61440)))
+
+
 def test_an_encoder_that_does_not_open_is_told_before_the_work() -> None:
     target = replace(target_of(), options={"profile": "baseline"}, pix_fmt="yuv444p")
     with pytest.raises(TargetError, match="libx264 does not open for 192x128 yuv444p: "):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import av
 import pytest
+from av.sidedata.sidedata import Type
 
 from media import clips, damaged, tracks
 from media.clips import Look, Spec
@@ -116,6 +118,27 @@ class TestColor:
         assert info.mastering_display is not None
         assert info.mastering_display[:2] == (Fraction(34000, 50000), Fraction(16000, 50000))
         assert info.mastering_display[8:] == (Fraction(50, 10000), Fraction(1000))
+
+    @pytest.mark.parametrize(
+        ("kind", "note"),
+        [
+            (Type.DOVI_RPU_BUFFER, "Dolby Vision is dropped, the picture below it is kept"),
+            (Type.DYNAMIC_HDR_PLUS, "HDR metadata of each scene (HDR10+) is dropped, that of the whole video is kept"),
+        ],
+    )
+    def test_metadata_that_no_encoder_here_writes_is_noted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Type, note: str
+    ) -> None:
+        class Data(bytes):
+            type = kind
+
+        class TaggedFrame:
+            side_data = (Data(b"anything"),)
+
+        path = clips.plain(tmp_path / "clip.mp4", frames=2)
+        assert note not in probe(path).notes
+        monkeypatch.setattr("vrinr_cli.video.probe.side_data_of", lambda _: side_data_of(TaggedFrame()))  # type: ignore[arg-type]
+        assert note in probe(path).notes
 
 
 class TestShape:
@@ -257,6 +280,35 @@ class TestRefusals:
         path = damaged.zeroed(whole, tmp_path / "zeros.mp4")
         assert _refusal(path) == "zeros.mp4: no frame could be decoded (encrypted or unsupported: h264)"
 
+    @pytest.mark.parametrize(
+        "kind", [av.error.PermissionError, av.error.OSError, av.error.EOFError, av.InvalidDataError]
+    )
+    def test_an_error_of_a_decoder_says_nothing_of_permissions(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[av.FFmpegError]
+    ) -> None:
+        class Refusing:
+            """As decoders of encrypted tracks are."""
+
+            def decode(self, _: object) -> None:
+                raise kind(1, "Operation not permitted")
+
+        monkeypatch.setattr("vrinr_cli.video.timeline.decoder_of", lambda *_: Refusing())
+        path = clips.plain(tmp_path / "clip.mp4", frames=2)
+        assert _refusal(path) == "clip.mp4: no frame could be decoded (encrypted or unsupported: h264)"
+
+    def test_a_picture_that_is_too_large(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = clips.plain(tmp_path / "clip.mp4", frames=2)
+        monkeypatch.setattr("vrinr_cli.video.source.LARGEST_PICTURE", 64 * 96 - 1)
+        assert _refusal(path) == "clip.mp4: its picture is 96x64, too large to be read"
+
+    def test_a_forged_size_gets_no_memory(self, tmp_path: Path) -> None:
+        path = clips.plain(tmp_path / "clip.webm", frames=2, codec="libvpx", b_frames=0)
+        content = path.read_bytes()
+        real, forged = (b"\x9d\x01\x2a" + struct.pack("<2H", *size) for size in ((96, 64), (16000, 16000)))
+        assert real in content
+        path.write_bytes(content.replace(real, forged))
+        assert _refusal(path) == "clip.webm: no frame could be decoded (encrypted or unsupported: vp8)"
+
     def test_a_cut_mp4_without_index(self, tmp_path: Path) -> None:
         path = damaged.cut(clips.plain(tmp_path / "whole.mp4"), tmp_path / "cut.mp4")
         assert _refusal(path) == "cut.mp4: the index is missing (file cut?)"
@@ -301,6 +353,21 @@ class TestRefusals:
 
 
 _FAST_START = {"movflags": "faststart"}
+
+
+@pytest.mark.parametrize(("factor", "cause"), [(0.0, ""), (0.5, ""), (2.0, "the file is cut, 3.0 s are missing")])
+def test_a_length_in_the_header_that_is_no_truth(tmp_path: Path, factor: float, cause: str) -> None:
+    path = clips.plain(tmp_path / "clip.mkv", frames=75)
+    content = path.read_bytes()
+    length = b"\x44\x89\x88" + struct.pack(">d", 3000)
+    assert length in content
+    path.write_bytes(content.replace(length, b"\x44\x89\x88" + struct.pack(">d", factor * 3000)))
+    info = probe(path, allow_damaged=True)
+    assert len(info.timeline) == 75
+    assert info.duration == 3
+    assert [note for note in info.notes if "cut" in note] == ([cause] if cause else [])
+    if cause:
+        assert _refusal(path) == f"clip.mkv: {cause}"
 
 
 def test_the_duration_runs_to_the_end_of_the_last_frame(tmp_path: Path) -> None:

@@ -185,6 +185,8 @@ def _plan_stream(  # noqa: PLR0911 - one return a kind of stream
 ) -> StreamAction:
     if stream.is_picture:
         return _kept_or_dropped(stream, container, stream.codec in container.covers)
+    if stream.kind == "video" and stream.codec == "?":
+        return _dropped(stream, "its codec is unknown")
     if stream.kind == "audio":
         return _plan_audio(stream, container, audio)
     if stream.kind == "subtitle":

@@ -228,7 +228,7 @@ def choose_video_target(
         )
     encoder = ENCODERS[codec]
     _check_available(encoder)
-    pix_fmt = _asked_pix_fmt(request.pix_fmt, encoder) if request.pix_fmt else _pix_fmt(codec, info.format)
+    pix_fmt = _asked_pix_fmt(request.pix_fmt, encoder) if request.pix_fmt is not None else _pix_fmt(codec, info.format)
     planes = plane_format(pix_fmt)
     coded_size = _coded_size(codec, planes, size)
     target = VideoTarget(
@@ -346,7 +346,7 @@ def as_encoded(frame: av.VideoFrame, target: VideoTarget) -> av.VideoFrame:
 
 
 def _default_codec(request: EncoderRequest, info: SourceInfo, size: tuple[int, int], container: Container) -> str:
-    depth = _asked_depth(request.pix_fmt) if request.pix_fmt else info.format.depth
+    depth = _asked_depth(request.pix_fmt) if request.pix_fmt is not None else info.format.depth
     if "h264" not in container.video_codecs:
         return "av1" if depth > 8 else "vp9"
     if min(size) < ENCODERS["h265"].least_side:

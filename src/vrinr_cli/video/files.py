@@ -37,8 +37,8 @@ def file_url(path: Path) -> str:
 
 def cause_of(error: BaseException) -> str:
     """What FFmpeg or the system says of an error, without file names and control characters."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return printable(text or type(error).__name__)
+    said = error.strerror if isinstance(error, OSError | av.FFmpegError) else ""  # without the file's name
+    return printable(said or str(error) or type(error).__name__)
 
 
 def sync_file(path: Path) -> None:

@@ -421,7 +421,8 @@ def _muxer_options(container: Container, target: VideoTarget, source: InputConta
     units = target.time_base.denominator
     while units < 10_000:  # as the muxer does for the video's own unit
         units *= 2
-    exact = lcm(units, *(stream.codec_context.sample_rate or 1 for stream in source.streams.audio))
+    contexts = (stream.codec_context for stream in source.streams.audio)
+    exact = lcm(units, *(context.sample_rate or 1 for context in contexts if context is not None))
     header_units = exact if exact <= _LONGEST_UNIT else min(units, _LONGEST_UNIT)
     # the header's unit is that of the tracks' starts
     return {"movflags": "+faststart", "write_tmcd": "0", "movie_timescale": str(header_units)}

@@ -222,5 +222,6 @@ def _notes(
         f"color range is not tagged, taken as {color.range.value}": "range" in color.guessed,
         "transparency is dropped": has_alpha(first.format.name),
         "Dolby Vision is dropped, the picture below it is kept": side.has_dolby_vision,
+        "HDR metadata of each scene (HDR10+) is dropped, that of the whole video is kept": side.has_dynamic_hdr,
     }
     return tuple(note for note, is_told in told.items() if is_told)

@@ -53,6 +53,9 @@ _DEVICES = frozenset(
 _TEXT_ART = frozenset(["tty", "bin", "xbin", "idf", "adf"])
 """Demuxers that draw text as pictures."""
 
+LARGEST_PICTURE = 8192 * 8192
+"""Pixels of a source's frame. A file of a kilobyte may claim four times as many, and would get gigabytes."""
+
 _NOT_A_VIDEO_HINT = "choose a video file"
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders for streams with alpha, which FFmpeg's own ones drop."""
@@ -92,7 +95,7 @@ def main_video(container: InputContainer, path: Path) -> VideoStream:
     """The stream to restore: the first flagged as default that is no cover, else the first that is no cover.
 
     Raises:
-        InputError: there is none, or no decoder for it.
+        InputError: there is none, or no decoder for it, or its picture is too large.
     """
     videos = [stream for stream in container.streams if stream.type == "video"]
     pictures = [stream for stream in videos if not is_picture(stream)]
@@ -103,6 +106,12 @@ def main_video(container: InputContainer, path: Path) -> VideoStream:
     chosen = cast(VideoStream, (flagged or pictures)[0])
     if chosen.codec_context is None:
         raise InputError(f"{shown(path)}: no decoder for the video's codec", hint="convert the file to a common codec")
+    width, height = chosen.codec_context.width, chosen.codec_context.height
+    if width * height > LARGEST_PICTURE:
+        raise InputError(
+            f"{shown(path)}: its picture is {width}x{height}, too large to be read",
+            hint="8192x8192 pixels are the most, in any shape",
+        )
     return chosen
 
 
@@ -143,6 +152,8 @@ def decoder_of(stream: VideoStream, name: str, *, threads: int = 0, by_frames: b
     if name != context.name:
         context = cast(VideoCodecContext, av.CodecContext.create(name, "r"))
         context.extradata = stream.codec_context.extradata
+    most = LARGEST_PICTURE * 9 // 8  # decoders count the edges that they add
+    context.options = context.options | {"max_pixels": str(most)}
     context.thread_type = ThreadType.AUTO if by_frames else ThreadType.SLICE
     context.thread_count = threads or max(LEAST_THREADS, os.cpu_count() or 1)
     return context

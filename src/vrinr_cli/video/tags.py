@@ -39,6 +39,8 @@ class SideData:
     mastering_display: tuple[Fraction, ...] | None = None
     content_light: tuple[int, int] | None = None
     has_dolby_vision: bool = False
+    has_dynamic_hdr: bool = False
+    """HDR10+ or HDR Vivid: metadata of each scene."""
 
 
 def color_of(frame: av.VideoFrame, stream: VideoStream, kind: PlaneFormat) -> ColorSpec:
@@ -93,6 +95,7 @@ def side_data_of(frame: av.VideoFrame) -> SideData:
         mastering_display=_mastering_display(found.get(Type.MASTERING_DISPLAY_METADATA)),
         content_light=_content_light(found.get(Type.CONTENT_LIGHT_LEVEL)),
         has_dolby_vision=Type.DOVI_RPU_BUFFER in found or Type.DOVI_METADATA in found,
+        has_dynamic_hdr=Type.DYNAMIC_HDR_PLUS in found or Type.DYNAMIC_HDR_VIVID in found,
     )
 
 

@@ -1,0 +1,70 @@
+"""Broken files by the thousand, and programs that take them, so that a crash ends no test."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from media import mutated
+
+FILES = int(os.environ.get("VRINR_MUTATIONS", "10000"))
+"""How many `make stress` makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How it went."""
+
+    outcomes: dict[str, str]
+    """Words of each file that the program has done with."""
+    failures: list[str]
+    """Lines about those that were not."""
+
+
+def mutations(folder: Path) -> Iterator[Path]:
+    """Broken files without end, one of each kind after the other."""
+    kinds = [(path, path.read_bytes(), grammar) for path, grammar in mutated.sources(folder)]
+    number = 0
+    while True:
+        for path, content, grammar in kinds:
+            broken, words = mutated.mutated(content, grammar, f"{path.name} {number}")
+            target = folder / f"{number:05d} {words}{path.suffix}"
+            target.write_bytes(broken)
+            yield target
+            number += 1
+
+
+def failures_of(program: Path, folder: Path, count: int, *, at_once: int = 250) -> list[str]:
+    """Lines about the files that ended a program, of so many; those files stay, to be looked at."""
+    files = mutations(folder)
+    failures: list[str] = []
+    for first in range(0, count, at_once):
+        batch = list(islice(files, min(at_once, count - first)))
+        found = read_all(batch, program)
+        failures += found.failures
+        for path in batch:
+            if path.name in found.outcomes:
+                path.unlink()
+    return failures
+
+
+def read_all(paths: Iterable[Path], program: Path) -> Read:
+    """Give files to a program, one name a line; where one ends it, to another process from the next file on.
+
+    The program says a line about each.
+    """
+    left = list(paths)
+    found = Read({}, [])
+    while left:
+        names = "".join(f"{path}\n" for path in left)
+        command = [sys.executable, str(program)]
+        done = subprocess.run(command, input=names, capture_output=True, text=True, check=False)
+        words = done.stdout.splitlines()
+        found.outcomes.update(zip((path.name for path in left), words, strict=False))
+        if len(words) < len(left):
+            found.failures.append(f"{left[len(words)].name}: exit code {done.returncode}: {done.stderr[-2000:]}")
+        left = left[len(words) + 1 :]
+    return found
