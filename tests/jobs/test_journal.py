@@ -3,10 +3,12 @@ import json
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from strategies import json_values
+from vrinr_cli.jobs import journal as journal_room
 from vrinr_cli.jobs.journal import ChunkReport, Journal, is_whole
 from vrinr_cli.record import to_plain
 from vrinr_cli.video.writer import WrittenChunk, digest_of
@@ -44,6 +46,13 @@ def filled(path: Path, count: int) -> Journal:
 def test_what_was_appended_is_read(tmp_path: Path) -> None:
     assert filled(tmp_path / "j", 3).read() == [report(n) for n in range(3)]
     assert Journal(tmp_path / "none").read() == []
+
+
+def test_the_name_of_a_new_journal_is_synced_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(journal_room, "sync_folder", synced.append)
+    filled(tmp_path / "j", 3)
+    assert synced == [tmp_path]
 
 
 def test_a_journal_cut_anywhere_gives_its_whole_lines_and_goes_on(tmp_path: Path) -> None:

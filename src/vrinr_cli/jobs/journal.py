@@ -14,7 +14,7 @@ from vrinr_cli.errors import EncodeError, JobError, printable
 from vrinr_cli.jobs import own_files
 from vrinr_cli.jobs.own_files import parse_json, read_own
 from vrinr_cli.record import from_plain, to_plain
-from vrinr_cli.video.files import cause_of
+from vrinr_cli.video.files import cause_of, sync_folder
 from vrinr_cli.video.writer import WrittenChunk, digest_of, reorder_depth
 
 _LATEST = 1 << 62
@@ -56,10 +56,13 @@ class Journal:
         words = json.dumps(to_plain(report), sort_keys=True)
         line = f"{_checksum(words)} {words}\n".encode()
         try:
+            is_new = not self.path.exists()
             with self.path.open("ab") as file:
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
+            if is_new:
+                sync_folder(self.path.parent)  # its name, too, is there after a power cut
         except OSError as error:
             raise EncodeError(
                 f"{printable(str(self.path))}: cannot be written: {cause_of(error)}",
