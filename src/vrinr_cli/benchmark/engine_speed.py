@@ -362,17 +362,18 @@ def run_vrinr(words: list[str]) -> Ran:
         EngineError: it failed.
     """
     started = time.perf_counter()
-    first = 0.0
+    first, peak = 0.0, 0
     command = [sys.executable, "-m", "vrinr_cli", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - this very program
         for line in process.stdout or ():
-            if not first and line.startswith("{") and json.loads(line)["event"] == "progress":
+            told = json.loads(line) if line.startswith("{") else {}
+            if not first and told.get("event") == "progress":
                 first = time.perf_counter() - started
+            peak = told.get("peak_memory", peak)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise EngineError(f"vrinr {words[0]} ended with {process.returncode}", hint="run it by itself")
-    peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Ran(first, time.perf_counter() - started, used.ru_utime + used.ru_stime, peak)
 
 

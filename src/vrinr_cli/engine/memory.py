@@ -50,6 +50,14 @@ def peak_of(work: Callable[[], object], device: torch.device) -> int:
     return max(_resident("VmHWM") - before, 0)
 
 
+def high_water() -> int:
+    """Most bytes that this process has held, since it began or `peak_of` last ran.
+
+    Not `getrusage`, where /proc is: that counts what the parent held when it started this process.
+    """
+    return _resident("VmHWM")
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception means that memory ran out, on any device."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
@@ -116,4 +124,5 @@ def _resident(key: str) -> int:
                 return int(line.split()[1]) * 1024
     except OSError:
         pass
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,8 +1,6 @@
 """The only unit of work: one chunk, from source frames to a closed file."""
 
 import os
-import resource
-import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -157,8 +155,7 @@ def processors() -> int:
 
 def peak_memory() -> int:
     """Most bytes that this process has held."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return memory.high_water()
 
 
 def _queue_length(plan: Plan) -> int:
