@@ -422,7 +422,7 @@ def test_a_stopped_command_says_that_the_same_goes_on(tmp_path: Path, monkeypatc
     with stopped_at(2, monkeypatch, signal.SIGTERM):
         stopped = CliRunner().invoke(app, words)
     assert (stopped.exit_code, stopped.stdout) == (130, "")
-    assert stopped.stderr.splitlines()[-1] == "vrinr: error: stopped; the same command goes on from the last state"
+    assert stopped.stderr.splitlines()[-1] == "vrinr: error: stopped; the same command goes on from step 2"
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     assert done.stderr.splitlines()[0].startswith("[1/1] noise: paper, 32x32, 2 frames, goes on from its last state")

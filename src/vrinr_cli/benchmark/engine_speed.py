@@ -32,7 +32,7 @@ from vrinr_cli.errors import EngineError, OptionError, counted
 from vrinr_cli.frame import Frame
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import Plan, make_plan
-from vrinr_cli.jobs.run import make_resources
+from vrinr_cli.jobs.run import make_resources, processors
 from vrinr_cli.jobs.size import SizeRequest
 from vrinr_cli.model import cost
 from vrinr_cli.model.config import ModelConfig
@@ -212,7 +212,7 @@ def _timed(work: Callable[[], list[Frame]], compute: Compute) -> tuple[list[Fram
 
 
 def _encode(plan: Plan, frames: list[Frame], path: Path) -> list[Frame]:
-    with ChunkWriter(path, plan.target, threads=os.cpu_count() or 1) as writer:
+    with ChunkWriter(path, plan.target, threads=processors()) as writer:
         for frame in frames:
             writer.write(frame)
         writer.close()
