@@ -1,6 +1,8 @@
 """The speed of jobs by stage, over clips so small that nothing takes long: no figure is judged."""
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from typer.testing import CliRunner
 from vrinr_cli.benchmark import engine_speed
 from vrinr_cli.cli.app import app
 from vrinr_cli.engine.device import Compute, choose
-from vrinr_cli.engine.stages import Stage, Stopwatch, watched
+from vrinr_cli.engine.stages import Stage, Stopwatch
 from vrinr_cli.errors import EngineError, OptionError
 from vrinr_cli.jobs.weights import find
 from vrinr_cli.model import clip_checkpoint, cost
@@ -40,7 +42,7 @@ def test_the_stages_are_all_of_the_engine(compute: Compute, tmp_path: Path, scal
     rows = {row.what: row for row in table.rows}
     stages = [rows[stage.value] for stage in Stage]
     assert all(row.seconds > 0 for row in stages)
-    parts = [*stages, rows["between stages"]]
+    parts = [*stages, rows["waiting, between stages"]]
     assert sum(row.seconds for row in parts) == pytest.approx(rows["engine"].seconds)
     assert sum(row.share or 0 for row in parts) == pytest.approx(1)
     assert sum(row.gmac or 0 for row in stages) == pytest.approx(
@@ -99,8 +101,18 @@ def test_a_command_that_fails_is_told() -> None:
         engine_speed.run_vrinr(["upscale", "there-is-no-such-file.mkv"])
 
 
-def test_a_watch_counts_each_piece_of_work() -> None:
+def test_a_watch_adds_up_what_threads_do_at_the_same_time() -> None:
     watch = Stopwatch(torch.device("cpu"))
-    assert list(watched(iter("ab"), watch, Stage.QUERY)) == ["a", "b"]
-    assert watch.seconds[Stage.QUERY] > 0
+    together = threading.Barrier(2, timeout=60)
+
+    def work() -> None:
+        with watch(Stage.QUERY):
+            together.wait()
+            time.sleep(0.02)
+
+    other = threading.Thread(target=work)
+    other.start()
+    work()
+    other.join()
+    assert watch.seconds[Stage.QUERY] >= 2 * 0.02
     assert watch.seconds[Stage.BASE] == 0

@@ -201,19 +201,20 @@ def test_frames_keep_their_time_and_get_the_targets_format() -> None:
     assert {p.dtype for p in frame.planes} == {np.dtype(np.uint16)}
 
 
+@pytest.mark.parametrize("compute", [FP32, BF16])
 @pytest.mark.parametrize("kind", ["420", "gray", "rgb"])
-def test_threads_do_not_matter(kind: str) -> None:
+def test_threads_do_not_matter(kind: str, compute: Compute) -> None:
     shape = geometry((33, 40), (60, 90), kind)
     frames = clip(shape, 4)
     threads, found = torch.get_num_threads(), []
     try:
-        for count in (1, 2, 3):
+        for count in (1, 2, 3, 9):
             torch.set_num_threads(count)
-            found.append(restored(Engine(network(), shape, FP32), frames))
+            found.append(restored(Engine(network(), shape, compute), frames))
     finally:
         torch.set_num_threads(threads)
-    assert largest_difference(found[0], found[1]) <= 1
-    assert largest_difference(found[0], found[2]) <= 1
+    assert [largest_difference(found[0], other) for other in found[1:3]] == [0, 0]
+    assert largest_difference(found[0], found[3]) <= 1  # two threads within an operation
 
 
 def test_bf16_is_near_fp32() -> None:

@@ -53,10 +53,10 @@ def test_stream_keeps_as_much_after_many_frames_as_after_few(reach: int) -> None
     stream = TrunkStream(seeded(replace(TINY, match_reach=reach)).trunk, SCALE)
 
     def kept() -> int:
-        waiting = [d.waiting for d in stream.delays if d.waiting is not None]
+        waiting = [step.waiting for step in stream.convolvings if step.waiting is not None]
         held = [t for w in waiting for t in (w.features, w.entered)]
         held += [t for w in waiting if w.matches for t in (w.matches.before, w.matches.after) if t is not None]
-        held += [d.past for d in stream.delays if d.past is not None]
+        held += [step.past for step in stream.convolvings if step.past is not None]
         return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in held}.values())
 
     sizes = []

@@ -154,7 +154,7 @@ def measure_stages(weights: str, scale: str, compute: Compute, folder: Path) -> 
     ]
     left = chosen.seconds - sum(chosen.stages.values())
     rows += [
-        StageRow("between stages", left / megapixels, share=left / chosen.seconds),
+        StageRow("waiting, between stages", left / megapixels, share=left / chosen.seconds),
         StageRow("engine", chosen.seconds / megapixels, chosen.cpu / megapixels, 1.0, spread=spread),
         StageRow("encode", encoding.wall / megapixels, encoding.cpu / megapixels),
         _bicubic_row(plan, compute),
@@ -194,13 +194,15 @@ class _Round:
     seconds: float
     cpu: float
     stages: dict[Stage, float]
+    """Seconds of all threads that work on steps, divided by their number: with what they wait the engine's time."""
 
 
 def _round(engine: Engine, frames: list[Frame], compute: Compute) -> _Round:
     watch = Stopwatch(compute.device)
     engine.watch = watch
     restored, took = _timed(lambda: list(engine.restore(iter(frames), range(len(frames)))), compute)
-    return _Round(restored, took.wall, took.cpu, watch.seconds)
+    stages = {stage: seconds / engine.lanes.count for stage, seconds in watch.seconds.items()}
+    return _Round(restored, took.wall, took.cpu, stages)
 
 
 def _timed(work: Callable[[], list[Frame]], compute: Compute) -> tuple[list[Frame], _Took]:

@@ -1,15 +1,19 @@
 """Frames in, larger frames out: windows in time, tiles in space, one device.
 
-The trunk runs as a stream: each frame passes it once, and a frame's features come out `context` frames later.
+The trunk runs as a stream: each frame passes it once, and a frame's features come out `context` frames later. On a CPU
+several frames are on their way at once, each at another step (`lanes`).
 At a scene cut the stream begins anew: beyond a cut, as beyond its first and last frame, a clip is taken to stand still.
 Where the picture does not fit in memory it is cut into tiles with a halo as large as the network sees, so that
 tiles need no blending: tiled equals untiled. Then each tile's stream runs over a block of frames by itself.
 """
 
+import contextlib
 import copy
+import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,7 +22,8 @@ from vrinr_cli.engine import memory
 from vrinr_cli.engine.clip import ClipRenderer
 from vrinr_cli.engine.color import ColorConverter, Picture
 from vrinr_cli.engine.device import Compute
-from vrinr_cli.engine.stages import Stage, Watch, unwatched, watched
+from vrinr_cli.engine.lanes import Lanes, Step, flow, lanes_for
+from vrinr_cli.engine.stages import Stage, Watch, unwatched
 from vrinr_cli.engine.tiles import Tile, cut
 from vrinr_cli.errors import DeviceLostError, EngineError
 from vrinr_cli.frame import ColorSpec, Frame, PlaneFormat
@@ -28,7 +33,10 @@ from vrinr_cli.model.phases import Phases
 from vrinr_cli.model.query import AxisBlock
 from vrinr_cli.model.resample import BICUBIC, LANCZOS, Axis, Kernel
 from vrinr_cli.model.source import trunk_axis
-from vrinr_cli.model.trunk import TrunkStream
+from vrinr_cli.model.trunk import Passing, TrunkStream
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 SMALLEST_TILE = 32
 """LR pixels; below this the halo is most of the work."""
@@ -127,6 +135,7 @@ class Engine:
         self.watch: Watch = unwatched
         """What times the stages."""
         self.memory_limit = memory_limit
+        self.lanes = lanes_for(compute.device)
         self.gain = 0.0
         self.clip: ClipRenderer | None = None
         self.networks: _Networks | None = None
@@ -218,7 +227,7 @@ class Engine:
             return
         tiles = self._tiles()
         found = (
-            self._one_tile(window, tiles[0], first, stop)
+            self._answers(window, self._need().fast, tiles[0], first, stop)
             if len(tiles) == 1
             else self._blocks(window, tiles, first, stop)
         )
@@ -232,13 +241,6 @@ class Engine:
             return None
         return self.clip.residual(self.converter.network_input(frame.planes), frame.index)
 
-    def _one_tile(self, window: "_Window", tile: Tile, first: int, stop: int) -> Iterator[tuple[int, Tensor]]:
-        networks = self._need()
-        for index, features in self._features(window, networks.fast, tile, first, stop):
-            with self.watch(Stage.QUERY):
-                residual = networks.residual(networks.fast, features, tile).mul_(self.gain)
-            yield index, residual
-
     def _blocks(self, window: "_Window", tiles: list[Tile], first: int, stop: int) -> Iterator[tuple[int, Tensor]]:
         networks = self._need()
         size = self.geometry.target_size
@@ -247,46 +249,57 @@ class Engine:
             pictures = torch.zeros(end - start, 3, *size, dtype=torch.float16, device=self.compute.device)
             for tile in tiles:
                 part = pictures[..., tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop]
-                for index, features in self._features(window, networks.fast, tile, start, end):
-                    with self.watch(Stage.QUERY):
-                        part[index - start] = networks.residual(networks.fast, features, tile) * self.gain
+                for index, residual in self._answers(window, networks.fast, tile, start, end):
+                    part[index - start] = residual
             for index in range(start, end):
                 yield index, pictures[index - start].float()
 
-    def _features(
+    def _answers(
         self, window: "_Window", network: VrInr, tile: Tile, first: int, stop: int
     ) -> Iterator[tuple[int, Tensor]]:
-        """Trunk features of a tile's region for frames [first, stop), each (1, C, h, w)."""
+        """What the network adds to a tile of frames [first, stop), each (3, H, W) float32."""
         place = first
         while place < stop and window.holds(place):
-            for index, features in self._of_scene(window, network, tile, place, stop):
-                yield index, features
+            for index, residual in self._of_scene(window, network, tile, place, stop):
+                yield index, residual
                 place = index + 1
 
     def _of_scene(
         self, window: "_Window", network: VrInr, tile: Tile, first: int, stop: int
     ) -> Iterator[tuple[int, Tensor]]:
         """The same for frames [first, stop) as far as they are of the first one's scene, which alone is read."""
-        stream = self._need().stream(network)
+        networks = self._need()
         begin = window.begin_of(first, self.context)
+        end = stop + self.context
         pushed = begin
-        while pushed < stop + self.context and window.goes_on(pushed, begin):
-            frame = window.frame(pushed)
-            with self.watch(Stage.INPUT):
-                region = self._region(frame, tile)
-            with self.watch(Stage.FEATURES):
-                features = stream.push(region)
-            if features is not None and pushed - self.context >= first:
-                yield pushed - self.context, features
-            pushed += 1
-        if pushed == stop + self.context:
-            return  # all of them came out already
-        rest = pushed - min(self.context, pushed - begin)
-        for index, features in enumerate(watched(stream.finish(), self.watch, Stage.FEATURES), start=rest):
-            if index >= stop:
-                return
-            if index >= first:
-                yield index, features
+
+        def regions() -> Iterator[Tensor]:
+            nonlocal pushed
+            while pushed < end and window.goes_on(pushed, begin):
+                frame = window.frame(pushed)
+                with self.watch(Stage.INPUT):
+                    region = self._region(frame, tile)
+                pushed += 1
+                yield region
+
+        numbers = itertools.count(begin)
+
+        def numbered(passed: Passing) -> tuple[int, Tensor] | None:
+            index = next(numbers)
+            return (index, passed.features) if first <= index < stop else None
+
+        def answered(numbered: tuple[int, Tensor]) -> tuple[int, Tensor]:
+            index, features = numbered
+            with self.watch(Stage.QUERY):
+                return index, networks.residual(network, features, tile).mul_(self.gain)
+
+        steps = [*networks.steps(network, self.watch), Step(numbered), Step(answered, is_free=True)]
+        flowing = flow(regions(), steps, self.lanes, ends=lambda: pushed < end)
+        with contextlib.closing(flowing):
+            for index, residual in flowing:
+                yield index, residual
+                if index + 1 == stop:
+                    return
 
     def _region(self, frame: Frame, tile: Tile) -> Tensor:
         fold, (height, width) = self._need().fold, self.geometry.source_size
@@ -302,8 +315,7 @@ class Engine:
         networks = self._need()
         again = torch.zeros(3, *self.geometry.target_size, device=self.compute.device)
         for tile in tiles:
-            for _, features in self._features(window, networks.exact, tile, index, index + 1):
-                part = networks.residual(networks.exact, features, tile) * self.gain
+            for _, part in self._answers(window, networks.exact, tile, index, index + 1):
                 again[:, tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop] = part
         if not bool(torch.isfinite(again).all()):
             raise EngineError(
@@ -339,7 +351,9 @@ class Engine:
         """Of the trunk, measured once."""
         if self._per_pixel is None:
             networks = self._need()
-            taken = memory.peak_of(lambda: networks.try_out(TRIAL_SIDE, self.context + 2), self.compute.device)
+            taken = memory.peak_of(
+                lambda: networks.try_out(TRIAL_SIDE, self.context + 2, self.lanes), self.compute.device
+            )
             self._per_pixel = max(taken / TRIAL_SIDE**2, 1.0)
         return self._per_pixel
 
@@ -411,20 +425,20 @@ class _Networks:
             tile.columns.stop - tile.columns.start == self.axes[1].target
         )
 
-    def stream(self, network: VrInr) -> TrunkStream:
+    def steps(self, network: VrInr, watch: Watch = unwatched) -> list[Step]:
         """A clip's way through the trunk, from its beginning."""
-        return TrunkStream(network.trunk, self.scale, self.noise)
+        stream = TrunkStream(network.trunk, self.scale, self.noise)
+        convolvings = [Step(_under(watch, step.push), _under(watch, step.finish)) for step in stream.convolvings]
+        return [Step(_under(watch, stream.opening.push)), *convolvings]
 
-    def try_out(self, side: int, frames: int) -> None:
-        """What a stream does to memory: push some frames of a small tile and keep all that it keeps."""
-        stream = self.stream(self.fast)
+    def try_out(self, side: int, frames: int, lanes: Lanes) -> None:
+        """What a stream does to memory: some frames of a small tile, with all that is kept for them."""
         picture = torch.zeros(1, 3, side * self.fold, side * self.fold, device=self.device)
         picture = picture.contiguous(memory_format=torch.channels_last)
-        features: Tensor | None = None
-        for _ in range(frames):
-            features = stream.push(picture)
-        if features is not None:
-            self.fast.code(features)
+        steps = [*self.steps(self.fast), Step(lambda passed: self.fast.code(passed.features), is_free=True)]
+        with contextlib.closing(flow(itertools.repeat(picture, frames), steps, lanes, ends=lambda: False)) as codes:
+            for _ in codes:
+                pass
 
     def forget_tiles(self) -> None:
         """Let go of the matrices of tiles that are too large."""
@@ -492,6 +506,16 @@ class _Window:
         """Let go of frames that nothing looks at any more."""
         for gone in [n for n in self.kept if n < index]:
             del self.kept[gone]
+
+
+def _under(watch: Watch, work: Callable[P, R]) -> Callable[P, R]:
+    """The work, timed as the trunk's."""
+
+    def watched(*args: P.args, **kwargs: P.kwargs) -> R:
+        with watch(Stage.FEATURES):
+            return work(*args, **kwargs)
+
+    return watched
 
 
 def _absent(index: int) -> EngineError:

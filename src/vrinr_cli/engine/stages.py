@@ -1,14 +1,12 @@
 """Where the engine's time goes: its stages, timed where somebody asks."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum
-from typing import TypeVar
 
 import torch
-
-T = TypeVar("T")
 
 
 class Stage(Enum):
@@ -33,10 +31,11 @@ def unwatched(_: Stage) -> AbstractContextManager[None]:
 
 
 class Stopwatch:
-    """A watch that adds up wall time; a GPU's work is waited for at both ends of a stage."""
+    """A watch that adds up wall time of all threads; a GPU's work is waited for at both ends of a stage."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
+        self._adding = threading.Lock()
         self.seconds = dict.fromkeys(Stage, 0.0)
 
     @contextmanager
@@ -48,19 +47,9 @@ class Stopwatch:
             yield
         finally:
             self._wait()
-            self.seconds[stage] += time.perf_counter() - started
+            with self._adding:
+                self.seconds[stage] += time.perf_counter() - started
 
     def _wait(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-
-
-def watched(items: Iterator[T], watch: Watch, stage: Stage) -> Iterator[T]:
-    """The items, each made under a watch."""
-    end = object()
-    while True:
-        with watch(stage):
-            item = next(items, end)
-        if item is end:
-            return
-        yield item  # type: ignore[misc]

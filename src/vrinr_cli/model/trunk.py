@@ -170,7 +170,8 @@ class TrunkStream:
     """The trunk on frames that come one by one: each convolution waits for one frame more than the one before.
 
     Gives the same features as `Trunk.forward` on the whole clip, and keeps only what is still needed: per
-    convolution one frame and the mixed channels of another.
+    convolution one frame and the mixed channels of another. Its steps know nothing of each other: they may work at the
+    same time, each on one frame after the other.
     """
 
     def __init__(self, trunk: Trunk, scale: Tensor, noise: Tensor | None = None) -> None:
@@ -181,20 +182,57 @@ class TrunkStream:
             scale: log2 of the scale per axis, (2,).
             noise: of the clip, (1, 3, 2), see `source`; None is none.
         """
-        self.trunk = trunk
-        self.scale = scale
-        self.noise = noise if trunk.is_told_noise else None
-        self.price = price_of(self.noise, trunk.fold)
-        self.delays = [_Delay() for _ in trunk.mixes]
-        self.last: tuple[Tensor, Matches] | None = None
-        """Luma and matches of the last frame, where pixels are matched."""
+        self.opening = Opening(trunk, noise if trunk.is_told_noise else None)
+        self.convolvings = [Convolving(trunk, number, scale) for number in range(len(trunk.mixes))]
 
     def push(self, frame: Tensor) -> Tensor | None:
         """Take the next frame, (N, 3, h, w); give the features of the frame `context` before it, if any."""
+        return self._pass(0, self.opening.push(frame))
+
+    def finish(self) -> Iterator[Tensor]:
+        """The features still inside, oldest first, once the last frame was pushed."""
+        for number, step in enumerate(self.convolvings):
+            left = step.finish()
+            out = self._pass(number + 1, left) if left is not None else None
+            if out is not None:
+                yield out
+
+    def _pass(self, number: int, frame: "Passing") -> Tensor | None:
+        """From convolution `number` on, as far as a frame comes: each lets go of the one that has waited there."""
+        for step in self.convolvings[number:]:
+            passed = step.push(frame)
+            if passed is None:
+                return None
+            frame = passed
+        return frame.features
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A frame on its way through the convolutions."""
+
+    features: Tensor
+    """(N, C, h, w)."""
+    entered: Tensor
+    """What entered the residual pair that it is in."""
+    matches: Matches | None
+
+
+class Opening:
+    """The first step: stem and matches."""
+
+    def __init__(self, trunk: Trunk, noise: Tensor | None) -> None:
+        self.trunk, self.noise = trunk, noise
+        self.price = price_of(noise, trunk.fold)
+        self.last: tuple[Tensor, Matches] | None = None
+        """Luma and matches of the last frame, where pixels are matched."""
+
+    def push(self, frame: Tensor) -> Passing:
+        """Take the next frame, (N, 3, h, w)."""
         folded = fold_pixels(frame, self.trunk.fold)
         of_frames = self.noise.expand(len(frame), -1, -1) if self.noise is not None else None
         features = self.trunk.opened(folded, of_frames)
-        return self._pass(0, _Waiting(features, features, self._matched(folded)))
+        return Passing(features, features, self._matched(folded))
 
     def _matched(self, folded: Tensor) -> Matches | None:
         """The matches of a frame: those in the frame after it are added when that comes."""
@@ -208,62 +246,38 @@ class TrunkStream:
         self.last = luma, matches
         return matches
 
-    def finish(self) -> Iterator[Tensor]:
-        """The features still inside, oldest first, once the last frame was pushed."""
-        for number in range(len(self.delays)):
-            waiting = self.delays[number].waiting
-            if waiting is None:
-                return
-            mixed = self.delays[number].mix(self.trunk.mixes[number], waiting, waiting.features)
-            self.delays[number].waiting = None
-            out = self._pass(number + 1, self._convolved(number, mixed, waiting))
-            if out is not None:
-                yield out
 
-    def _pass(self, number: int, frame: "_Waiting") -> Tensor | None:
-        """From convolution `number` on, as far as a frame comes: each lets go of the one that has waited there.
+class Convolving:
+    """One convolution of the trunk: lets go of a frame when the next one has come, whose channels it mixes in."""
 
-        A loop: calls within calls would hold what every convolution has read and made.
-        """
-        for step in range(number, len(self.delays)):
-            if self.trunk.steps[step] == "open":
-                frame = _Waiting(frame.features, frame.features, frame.matches)
-            if not self.trunk.mixes[step].mixed:  # looks at no other frame, so it waits for none
-                frame = self._convolved(step, frame.features, frame)
-                continue
-            delay = self.delays[step]
-            ready, coming, delay.waiting = delay.waiting, frame, frame
-            if ready is None:
-                return None
-            frame = self._convolved(step, delay.mix(self.trunk.mixes[step], ready, coming.features), ready)
-        return frame.features
-
-    def _convolved(self, number: int, mixed: Tensor, frame: "_Waiting") -> "_Waiting":
-        out = self.trunk.convolve(number, mixed, frame.entered, self.scale)
-        return _Waiting(out, frame.entered, frame.matches)
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A frame on its way through the convolutions."""
-
-    features: Tensor
-    entered: Tensor
-    """What entered the residual pair that it is in."""
-    matches: Matches | None
-
-
-class _Delay:
-    """One convolution's memory: the frame that waits for its successor, and its predecessor's channels."""
-
-    def __init__(self) -> None:
-        self.waiting: _Waiting | None = None
+    def __init__(self, trunk: Trunk, number: int, scale: Tensor) -> None:
+        self.trunk, self.number, self.scale = trunk, number, scale
+        self.mix = trunk.mixes[number]
+        self.waiting: Passing | None = None
         self.past: Tensor | None = None
+        """The mixed channels of the frame before the one that waits."""
 
-    def mix(self, mix: TimeMix, frame: _Waiting, after: Tensor) -> Tensor:
-        """Mix a frame that has waited with what came before it and with `after`; remember it as the past."""
-        count, features = mix.mixed, frame.features
+    def push(self, frame: Passing) -> Passing | None:
+        """Take the next frame; give the one before it, convolved, if any."""
+        if self.trunk.steps[self.number] == "open":
+            frame = Passing(frame.features, frame.features, frame.matches)
+        if not self.mix.mixed:  # looks at no other frame, so it waits for none
+            return self._convolved(frame.features, frame)
+        ready, self.waiting = self.waiting, frame
+        return self._mixed_with(ready, frame.features) if ready is not None else None
+
+    def finish(self) -> Passing | None:
+        """The frame that still waits, convolved: after it the clip stands still."""
+        ready, self.waiting = self.waiting, None
+        return self._mixed_with(ready, ready.features) if ready is not None else None
+
+    def _mixed_with(self, frame: Passing, after: Tensor) -> Passing:
+        count, features = self.mix.mixed, frame.features
         before = self.past if self.past is not None else features[:, :count]
-        mixed = mix(before, features, after[:, count : 2 * count], frame.matches)
+        mixed = self.mix(before, features, after[:, count : 2 * count], frame.matches)
         self.past = features[:, :count].clone()
-        return mixed
+        return self._convolved(mixed, frame)
+
+    def _convolved(self, mixed: Tensor, frame: Passing) -> Passing:
+        out = self.trunk.convolve(self.number, mixed, frame.entered, self.scale)
+        return Passing(out, frame.entered, frame.matches)
