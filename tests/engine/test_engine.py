@@ -21,9 +21,10 @@ from strategies import plane_format
 from vrinr_cli.engine import engine as engine_module
 from vrinr_cli.engine import memory
 from vrinr_cli.engine.device import Compute
-from vrinr_cli.engine.engine import BLOCK_FRAMES, SMALLEST_TILE, Engine, Geometry
+from vrinr_cli.engine.engine import BLOCK_FRAMES, SMALLEST_TILE, Engine, Geometry, ample_bytes
 from vrinr_cli.errors import EngineError
 from vrinr_cli.frame import Frame, Plane, Range
+from vrinr_cli.jobs import weights
 from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.model.query import Query
@@ -334,7 +335,7 @@ def test_out_of_memory_while_measuring_halves_too(monkeypatch: pytest.MonkeyPatc
         raise MemoryError
 
     monkeypatch.setattr(memory, "peak_of", fails)
-    engine = Engine(network(), shape, FP32)
+    engine = Engine(network(), shape, FP32, memory_limit=20 << 20)
     assert largest_difference(restored(engine, frames), whole) <= 1
     assert engine.counts.tile == 50
     assert min(sizes_run) < 100 * 100
@@ -368,6 +369,25 @@ def test_the_tile_is_chosen_from_the_measured_memory(monkeypatch: pytest.MonkeyP
     least = Engine(network(), shape, FP32, memory_limit=1)
     assert largest_difference(restored(least, frames), found) <= 1
     assert least.counts.tile == SMALLEST_TILE
+
+
+def test_nothing_is_tried_where_memory_is_ample(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = geometry((100, 120), (110, 130), "gray")
+    monkeypatch.setattr(memory, "peak_of", lambda *_: pytest.fail("tried"))
+    engine = Engine(network(), shape, FP32, memory_limit=4 << 30)
+    restored(engine, clip(shape, 1))
+    assert engine.counts.tile == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak can be reset on Linux alone")
+@pytest.mark.parametrize("compute", [FP32, BF16])
+@pytest.mark.parametrize("name", ["general", "fast", "denoise"])
+def test_what_is_called_ample_is_more_than_what_bundled_weights_take(name: str, compute: Compute) -> None:
+    model = weights.load(weights.find(name))
+    assert isinstance(model, VrInr)
+    engine = Engine(model, geometry((100, 100), (200, 200)), compute, noise=white_noise(20))
+    with torch.inference_mode():
+        assert 500 < engine._bytes_per_pixel() < ample_bytes(model.config, compute.dtype)
 
 
 # Results that are not finite

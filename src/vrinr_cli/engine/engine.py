@@ -28,6 +28,7 @@ from vrinr_cli.engine.tiles import Tile, cut
 from vrinr_cli.errors import DeviceLostError, EngineError
 from vrinr_cli.frame import ColorSpec, Frame, PlaneFormat
 from vrinr_cli.model.clip_network import ClipNetwork
+from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.network import VrInr, whole_scales
 from vrinr_cli.model.phases import Phases
 from vrinr_cli.model.query import AxisBlock
@@ -339,9 +340,12 @@ class Engine:
         whole = max(height, width)
         if whole <= TRIAL_SIDE:
             return whole
-        per_pixel = self._bytes_per_pixel()
         budget = memory.budget_bytes(self.compute.device, self.memory_limit)
-        if height * width * per_pixel <= budget - self._picture_bytes(in_tiles=False):
+        beside = budget - self._picture_bytes(in_tiles=False)
+        if height * width * ample_bytes(networks.exact.config, self.compute.dtype) <= beside:
+            return whole  # no trial: the first frame comes sooner
+        per_pixel = self._bytes_per_pixel()
+        if height * width * per_pixel <= beside:
             return whole
         room = max(budget - self._picture_bytes(in_tiles=True), 0)
         side = math.isqrt(int(room / per_pixel)) - 2 * networks.exact.config.halo_px
@@ -520,6 +524,11 @@ def _under(watch: Watch, work: Callable[P, R]) -> Callable[P, R]:
 
 def _absent(index: int) -> EngineError:
     return EngineError(f"frame {index} did not come", hint="report this as a fault of vrinr")
+
+
+def ample_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
+    """More than the stream takes for a pixel of the trunk on any machine: some twice as much as was measured."""
+    return 16 * config.channels * dtype.itemsize * config.convolutions + 4096
 
 
 def kernel_of(method: str, model: VrInr | ClipNetwork | None) -> Kernel:

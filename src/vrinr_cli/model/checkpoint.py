@@ -69,7 +69,7 @@ def load(path: Path) -> VrInr:
         tensors = safetensors.torch.load(content)
     except SafetensorError as error:
         raise WeightsError(f"{path.name}: not a safetensors file ({error})", hint=HINT) from error
-    model.to_empty(device="cpu").load_state_dict(tensors)
+    model.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
     if not all(bool(torch.isfinite(t).all()) for t in model.state_dict().values()):
         raise WeightsError(f"{path.name}: a weight is not finite", hint=HINT)
     return model.eval().requires_grad_(False)
