@@ -94,6 +94,7 @@ def test_the_command_line_gives_both_tables() -> None:
     command = {row["what"]: row["value"] for row in rows if "value" in row}
     assert 0 < command["start to first frame handed to the encoder"] < command["wall time a megapixel of output"] * 9
     assert command["peak memory"] > 0
+    assert command["two at once, over the wall time of one"] > 0
 
 
 def test_a_command_that_fails_is_told() -> None:

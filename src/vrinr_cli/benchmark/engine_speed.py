@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -326,14 +327,14 @@ def measure_command(weights: str, scale: str, compute: Compute, *, threads: int)
     """Run `vrinr upscale` on a clip in a process of its own, and `vrinr --help`."""
     with TemporaryDirectory() as place:
         folder = Path(place)
-        source, output = folder / "in.mkv", folder / "out.mkv"
+        source, outputs = folder / "in.mkv", [folder / f"out{number}.mkv" for number in range(3)]
         write_clip(source)
-        words = ["upscale", str(source), "-o", str(output), "--scale", scale, "--weights", weights, "--json"]
+        words = ["upscale", str(source), "--scale", scale, "--weights", weights, "--json"]
         words += ["--device", str(compute.device)]
         words += ["--threads", str(threads)] if threads else []
-        done = run_vrinr(words)
+        done, *both = _one_and_two_at_once([[*words, "-o", str(output)] for output in outputs])
         help_seconds = min(run_vrinr(["--help"]).wall for _ in range(ROUNDS))
-        height, width = probe(output).size
+        height, width = probe(outputs[0]).size
     megapixels = FRAMES * height * width / 1e6
     rows = (
         CommandRow("vrinr --help", help_seconds, "s"),
@@ -342,8 +343,16 @@ def measure_command(weights: str, scale: str, compute: Compute, *, threads: int)
         CommandRow("CPU time a megapixel of output", done.cpu / megapixels, "s"),
         CommandRow("frames a second", FRAMES / done.wall, "fps"),
         CommandRow("peak memory", done.peak_bytes / 1e9, "GB"),
+        CommandRow("two at once, over the wall time of one", max(ran.wall for ran in both) / done.wall, "times"),
     )
     return Table(f"{counted(FRAMES, 'frame')}, {SIZE[1]}x{SIZE[0]} to {width}x{height}", COMMAND_COLUMNS, rows)
+
+
+def _one_and_two_at_once(commands: list[list[str]]) -> list["Ran"]:
+    """Three commands: the first by itself, then the others at the same time."""
+    first = run_vrinr(commands[0])
+    with ThreadPoolExecutor(2) as pool:
+        return [first, *pool.map(run_vrinr, commands[1:])]
 
 
 @dataclass(frozen=True, slots=True)
