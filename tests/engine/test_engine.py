@@ -36,6 +36,7 @@ FP32 = Compute(torch.device("cpu"), torch.float32)
 BF16 = Compute(torch.device("cpu"), torch.bfloat16)
 SMALL = replace(TINY, shifts=(1,), level_widths=(1,), table_cells=(3,))
 """Context 3, halo 8."""
+MIRRORED = replace(SMALL, orientations=4, match_reach=1)
 NOISY = replace(SMALL, fold=2, noise_input=True, match_reach=1)
 """Context 3, halo 13 of its own pixels."""
 SIGMA = white_noise(20)
@@ -61,13 +62,14 @@ def restored(engine: Engine, frames: list[Frame]) -> list[Frame]:
     return list(engine.restore(iter(frames), range(frames[0].index, frames[-1].index + 1)))
 
 
-@pytest.mark.parametrize("scale", [(24, 24), (30, 17), (96, 70)])
-def test_engine_equals_the_networks_own_forward(scale: tuple[int, int]) -> None:
+@pytest.mark.parametrize("scale", [(24, 24), (30, 17), (96, 70), (24, 32)])
+@pytest.mark.parametrize("config", [SMALL, replace(SMALL, orientations=2), MIRRORED])
+def test_engine_equals_the_networks_own_forward(config: ModelConfig, scale: tuple[int, int]) -> None:
     shape = geometry((12, 16), scale, "rgb", 16)
-    frames, model = clip(shape, 5), network()
+    frames, model = clip(shape, 5), network(config)
     source = torch.stack([torch.from_numpy(np.stack(f.planes).astype(np.float32)) / 65535 for f in frames])
     expected = (model(source[None], scale)[0].clamp(0, 1) * 65535).round()
-    ours = restored(Engine(network(), shape, FP32), frames)
+    ours = restored(Engine(network(config), shape, FP32), frames)
     for frame, slow in zip(ours, expected, strict=True):
         fast = torch.from_numpy(np.stack(frame.planes).astype(np.float32))
         assert float((fast - slow).abs().max()) <= 2  # of 65535
@@ -100,6 +102,15 @@ def test_a_folded_network_in_tiles_equals_it_in_one(target: tuple[int, int]) -> 
         tiled = Engine(network(NOISY), shape, FP32, tile=side, noise=SIGMA)
         assert largest_difference(restored(tiled, frames), whole) <= 1
         assert tiled.counts.tile == side
+
+
+@pytest.mark.parametrize("target", [(60, 95), (82, 104)])
+def test_a_mirrored_network_in_tiles_equals_it_in_one(target: tuple[int, int]) -> None:
+    shape = geometry((41, 52), target)
+    frames = clip(shape, 4)
+    whole = restored(Engine(network(MIRRORED), shape, FP32, tile=52), frames)
+    for side in (20, 33):
+        assert largest_difference(restored(Engine(network(MIRRORED), shape, FP32, tile=side), frames), whole) <= 1
 
 
 def test_the_network_does_something_here() -> None:

@@ -36,6 +36,8 @@ def test_json_form_and_back(config: ModelConfig) -> None:
         ({"gate_units": -1}, "feature sizes (8, 16, 8, -1)"),
         ({"match_reach": 33}, "match_reach 33"),
         ({"query_basis": 17}, "query_basis 17"),
+        ({"orientations": 3}, "orientations 3 with fold 1"),
+        ({"orientations": 2, "fold": 2}, "orientations 2 with fold 2"),
         ({"scales": (0.0, 8.0)}, "scales (0.0, 8.0)"),
         ({"scales": (4.0, 2.0)}, "scales (4.0, 2.0)"),
         ({"scales": (1.0, float("nan"))}, "scales (1.0, nan)"),

@@ -15,6 +15,7 @@ from vrinr_cli.model.config import DEFAULT, ModelConfig
 
 @given(config=model_configs())
 def test_convolutions_are_counted_as_torch_counts_them(config: ModelConfig) -> None:
+    config = replace(config, orientations=1)
     model = seeded(replace(config, match_reach=0))
     with FlopCounterMode(display=False) as counter:
         features = model.trunk(noise(1, 2, 3, 4, 5), torch.zeros(2, dtype=torch.float64))[0]
@@ -46,3 +47,7 @@ def test_a_folded_network_costs_its_trunk_once_for_all_pixels_of_a_fold() -> Non
 def test_the_query_counts_two_neighbours_an_axis() -> None:
     difference = cost.per_target_pixel(TINY, 2.0) - cost.per_source_pixel(TINY) / 4
     assert difference == 2 * 2 * 2 * 4 / 2 + 2 * 2 * 4 + 3 * 4
+
+
+def test_each_orientation_costs_the_same() -> None:
+    assert cost.per_target_pixel(replace(DEFAULT, orientations=4), 4.0) == 4 * cost.per_target_pixel(DEFAULT, 4.0)

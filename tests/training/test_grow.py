@@ -32,6 +32,16 @@ def test_the_same_function_in_a_larger_network(channels: int, blocks: int, reach
         torch.testing.assert_close(large(clip, size), expected, atol=1e-5, rtol=1e-6)  # weights pass through float32
 
 
+def test_a_network_that_sees_more_orientations_gives_their_mean() -> None:
+    small, clip = seeded(), noise(1, 4, 3, 5, 6)
+    large = grown(small, replace(TINY, orientations=4), seed=0).double().eval()
+    for size in ((10, 12), (13, 17)):
+        answers = [small(clip.flip(dims), size).flip(dims) for dims in ((), (3,), (4,), (3, 4))]
+        torch.testing.assert_close(large(clip, size), sum(answers[1:], answers[0]) / 4, atol=1e-5, rtol=1e-6)
+        torch.testing.assert_close(large.train()(clip, size), answers[0], atol=1e-5, rtol=1e-6)
+        large.eval()
+
+
 def test_what_is_new_learns_from_the_second_step_on() -> None:
     large = grown(seeded(), replace(TINY, channels=14, residual_blocks=2), seed=1).double().requires_grad_(True)
     optimizer = torch.optim.SGD(large.parameters(), lr=0.1)

@@ -29,7 +29,7 @@ from vrinr_cli.errors import DeviceLostError, EngineError
 from vrinr_cli.frame import ColorSpec, Frame, PlaneFormat
 from vrinr_cli.model.clip_network import ClipNetwork
 from vrinr_cli.model.config import ModelConfig
-from vrinr_cli.model.network import VrInr, whole_scales
+from vrinr_cli.model.network import VrInr, mirrors, whole_scales
 from vrinr_cli.model.phases import Phases
 from vrinr_cli.model.query import AxisBlock
 from vrinr_cli.model.resample import BICUBIC, LANCZOS, Axis, Kernel
@@ -307,7 +307,8 @@ class Engine:
         rows = (tile.rows.region_low * fold, min(tile.rows.region_high * fold, height))
         columns = (tile.columns.region_low * fold, min(tile.columns.region_high * fold, width))
         region = self.converter.network_input(frame.planes, rows, columns)
-        return region[None].contiguous(memory_format=torch.channels_last)
+        seen = torch.stack([region.flip(dims) for dims in self._need().mirrors])
+        return seen.contiguous(memory_format=torch.channels_last)
 
     def _finite(self, window: "_Window", index: int, tiles: list[Tile], residual: Tensor) -> Tensor:
         """The residual if it is finite; else the frame computed again in float32."""
@@ -393,6 +394,7 @@ class _Networks:
 
     def __init__(self, model: VrInr, geometry: Geometry, compute: Compute, noise: Tensor | None) -> None:
         self.fold = model.config.fold
+        self.mirrors = mirrors(model.config.orientations)
         height, width = geometry.axes
         self.axes = trunk_axis(height, self.fold), trunk_axis(width, self.fold)
         self.noise = noise.to(compute.device) if noise is not None else None
@@ -408,9 +410,19 @@ class _Networks:
         self._blocks: dict[Tile, tuple[list[AxisBlock], list[AxisBlock]]] = {}
 
     def residual(self, network: VrInr, features: Tensor, tile: Tile) -> Tensor:
-        """Trunk features of a tile's region -> what the base lacks at the tile's target, (3, H, W) float32."""
-        rows, columns = tile.rows, tile.columns
+        """Trunk features of a tile's region, for each orientation -> what the base lacks there, (3, H, W) float32."""
         code = network.code(features)
+        total: Tensor | None = None
+        for dims, of_one in zip(self.mirrors, code.split(1), strict=True):
+            answer = self._answer(network, of_one, tile.mirrored(dims, *self.axes)).flip(dims)
+            total = answer if total is None else total.add_(answer)
+        if total is None:
+            raise RuntimeError("no orientation")
+        return total.div_(len(self.mirrors))
+
+    def _answer(self, network: VrInr, code: Tensor, tile: Tile) -> Tensor:
+        """What one orientation gives, (3, H, W) float32."""
+        rows, columns = tile.rows, tile.columns
         if self.phases is not None and self.fast_phases is not None and self._is_whole(tile):
             phases = self.phases if network is self.exact else self.fast_phases
             return phases.picture(code, at_once=ROWS_AT_ONCE)[0, :, : self.axes[0].target, : self.axes[1].target]
@@ -437,7 +449,7 @@ class _Networks:
 
     def try_out(self, side: int, frames: int, lanes: Lanes) -> None:
         """What a stream does to memory: some frames of a small tile, with all that is kept for them."""
-        picture = torch.zeros(1, 3, side * self.fold, side * self.fold, device=self.device)
+        picture = torch.zeros(len(self.mirrors), 3, side * self.fold, side * self.fold, device=self.device)
         picture = picture.contiguous(memory_format=torch.channels_last)
         steps = [*self.steps(self.fast), Step(lambda passed: self.fast.code(passed.features), is_free=True)]
         with contextlib.closing(flow(itertools.repeat(picture, frames), steps, lanes, ends=lambda: False)) as codes:
@@ -528,7 +540,7 @@ def _absent(index: int) -> EngineError:
 
 def ample_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
     """More than the stream takes for a pixel of the trunk on any machine: some twice as much as was measured."""
-    return 16 * config.channels * dtype.itemsize * config.convolutions + 4096
+    return config.orientations * (16 * config.channels * dtype.itemsize * config.convolutions + 4096)
 
 
 def kernel_of(method: str, model: VrInr | ClipNetwork | None) -> Kernel:

@@ -21,6 +21,17 @@ class Span:
     """First source pixel that the trunk must see: `low` less the halo, cut at the border."""
     region_high: int
 
+    def mirrored(self, axis: Axis) -> "Span":
+        """The same pixels in a picture that is mirrored along the axis."""
+        return Span(
+            axis.target - self.stop,
+            axis.target - self.start,
+            axis.source - self.high,
+            axis.source - self.low,
+            axis.source - self.region_high,
+            axis.source - self.region_low,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -28,6 +39,12 @@ class Tile:
 
     rows: Span
     columns: Span
+
+    def mirrored(self, dims: tuple[int, ...], height: Axis, width: Axis) -> "Tile":
+        """The same rectangle in a picture whose width (-1), height (-2) or both are mirrored."""
+        rows = self.rows.mirrored(height) if -2 in dims else self.rows
+        columns = self.columns.mirrored(width) if -1 in dims else self.columns
+        return Tile(rows, columns)
 
 
 def spans(axis: Axis, side: int, halo: int) -> list[Span]:

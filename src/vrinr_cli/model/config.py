@@ -44,6 +44,10 @@ class ModelConfig:
     """Hidden units of the color decoder."""
     base_kernel: float = -0.75
     """Keys' parameter a of the bicubic base; -0.75 is torch's, -0.5 MATLAB's."""
+    orientations: int = 1
+    """In how many mirrored ways the network sees a picture; the answer is the mean of all (Timofte, Rothe, Van Gool,
+    "Seven ways to improve example-based single image super resolution", CVPR 2016). 1, 2 (left and right) or 4 (up and
+    down too); the work is as many times as much. Training sees one."""
     scales: tuple[float, float] = (1.0, 8.0)
     """Scales seen in training; outside them the conditioning is clamped."""
     extra: dict[str, str] = field(default_factory=dict)
@@ -69,6 +73,8 @@ class ModelConfig:
         fit = all(1 <= size <= 1024 for size in sizes) and all(0 <= size <= 1024 for size in may_be_none)
         if not fit or not 1 <= self.query_basis <= 16:
             problems.append(f"feature sizes {(*sizes, *may_be_none)}, query_basis {self.query_basis}")
+        if self.orientations not in {1, 2, 4} or (self.orientations > 1 and self.fold > 1):
+            problems.append(f"orientations {self.orientations} with fold {self.fold}")
         if not 0 < self.scales[0] <= self.scales[1] < math.inf or not math.isfinite(self.base_kernel):
             problems.append(f"scales {self.scales}, base_kernel {self.base_kernel}")
         if problems:

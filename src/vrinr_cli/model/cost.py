@@ -12,7 +12,7 @@ def of_trunk(config: ModelConfig) -> int:
     is_matched = config.match_reach > 0 and config.mixed_channels > 0
     matches = 2 * (2 * config.match_reach + 1) ** 2 if is_matched else 0  # one square a candidate, in both directions
     stem = 9 * (3 * config.fold**2 + 3 * config.noise_input) * channels
-    return matches + stem + config.convolutions * 9 * channels**2
+    return config.orientations * (matches + stem + config.convolutions * 9 * channels**2)
 
 
 def per_source_pixel(config: ModelConfig) -> int:
@@ -24,7 +24,7 @@ def per_source_pixel(config: ModelConfig) -> int:
     gates = (levels - 1) * (2 * width * config.gate_units + width) if config.gate_units else 0
     around = 9 * channels * width * levels
     spread = width * levels * config.query_basis**2 * config.query_units
-    return of_trunk(config) + slices + tables + gates + around + spread
+    return of_trunk(config) + config.orientations * (slices + tables + gates + around + spread)
 
 
 def per_target_pixel(config: ModelConfig, scale: float) -> float:
@@ -37,8 +37,8 @@ def per_target_pixel(config: ModelConfig, scale: float) -> float:
         scale: target / source, the same along both axes.
     """
     units, basis = config.query_units, config.query_basis
-    of_trunk = scale * config.fold
-    rows = 2 * basis * basis * units / of_trunk  # for each target row and source column
+    trunk_scale = scale * config.fold
+    rows = 2 * basis * basis * units / trunk_scale  # for each target row and source column
     columns = 2 * basis * units
     color = 3 * units
-    return per_source_pixel(config) / of_trunk**2 + rows + columns + color
+    return per_source_pixel(config) / trunk_scale**2 + config.orientations * (rows + columns + color)

@@ -79,17 +79,24 @@ class VrInr(nn.Module):
             (B, T, 3, H, W); not clamped.
         """
         axes = Axis(clip.shape[-2], size[0]), Axis(clip.shape[-1], size[1])
+        seen = mirrors(1 if self.training else self.config.orientations)
+        answers = [self._answer(clip.flip(dims), axes, noise).flip(dims) for dims in seen]
+        residual = sum(answers[1:], answers[0]) / len(answers)
+        base = enlarge(clip, size, self.base)
+        return base + residual.reshape(base.shape) * self.gain(*axes, noise)
+
+    def _answer(self, clip: Tensor, axes: tuple[Axis, Axis], noise: Tensor | None) -> Tensor:
+        """The residual of a clip as it is turned: (B T, 3, H, W)."""
+        size = axes[0].target, axes[1].target
         code = self.code(self.trunk(clip, self.scale_input(*axes), noise).flatten(0, 1))
         height, width = (trunk_axis(axis, self.config.fold) for axis in axes)
         whole = whole_scales(height, width)
         if whole is not None:
-            residual = Phases.of(self.query, *whole)(code)[..., : size[0], : size[1]]
-        else:
-            rows = self.query.basis.blocks(height, 0, size[0], 0, height.source)
-            columns = self.query.basis.blocks(width, 0, size[1], 0, width.source)
-            residual = self.query(code, rows, columns)
-        base = enlarge(clip, size, self.base)
-        return base + residual.reshape(base.shape) * self.gain(*axes, noise)
+            return Phases.of(self.query, *whole)(code)[..., : size[0], : size[1]]
+        rows = self.query.basis.blocks(height, 0, size[0], 0, height.source)
+        columns = self.query.basis.blocks(width, 0, size[1], 0, width.source)
+        answer: Tensor = self.query(code, rows, columns)
+        return answer
 
     def gain(self, height: Axis, width: Axis, noise: Tensor | None) -> Tensor | float:
         """How much of the residual counts, of each clip: (B, 1, 1, 1, 1), or one number where no noise is told."""
@@ -97,6 +104,11 @@ class VrInr(nn.Module):
         if noise is None or not self.config.noise_input:
             return residual_gain(height, width) * beyond
         return (1 - (1 - residual_gain(height, width)) / (1 + sigma_codes(noise)[:, None, None, None, None])) * beyond
+
+
+def mirrors(orientations: int) -> tuple[tuple[int, ...], ...]:
+    """The axes that are mirrored in each orientation: none first, then the width, the height, both."""
+    return ((), (-1,), (-2,), (-2, -1))[:orientations]
 
 
 def whole_scales(height: Axis, width: Axis) -> tuple[int, int] | None:

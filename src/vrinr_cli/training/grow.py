@@ -13,13 +13,13 @@ from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.record import to_plain
 
-GROWING = ("channels", "residual_blocks")
+GROWING = ("channels", "residual_blocks", "orientations")
 """Fields that may be larger than in the network that is grown; all others are as they were."""
 CONVOLUTION = "trunk.convolutions."
 
 
 def grown(small: VrInr, config: ModelConfig, *, seed: int) -> VrInr:
-    """A network of a larger config that computes what the small one does.
+    """A network of a larger config that computes what the small one does, in each of its orientations.
 
     New channels come after the old ones, and nothing old reads them yet. New residual pairs come before the closing
     convolution and begin as the identity. The context grows by two frames a pair.
@@ -46,7 +46,7 @@ def _check(old: ModelConfig, new: ModelConfig) -> None:
     if differing:
         raise OptionError(
             f"{', '.join(differing)} cannot change in a network that starts from weights",
-            hint=f"change {' or '.join(GROWING)}, or leave out --weights",
+            hint=f"change {', '.join(GROWING[:-1])} or {GROWING[-1]}, or leave out --weights",
         )
     shrinking = [name for name in GROWING if after[name] < before[name]]
     if shrinking:
