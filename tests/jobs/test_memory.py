@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import pytest
 
 from jobs.facts import tiny_weights
@@ -39,3 +40,17 @@ def test_a_minute_of_480p_takes_what_ten_seconds_take(tmp_path: Path) -> None:
     long = clips.plain(tmp_path / "long.mp4", frames=1500, size=(480, 854))
     peaks = [peak_of(source, source.with_suffix(".mkv"), "--scale", "1.5") for source in (short, long)]
     assert abs(peaks[1] / peaks[0] - 1) < 0.1, peaks
+
+
+@pytest.mark.stress
+def test_twenty_thousand_frames_take_what_two_thousand_take(tmp_path: Path) -> None:
+    """A soak: every frame comes out, and keeping one small picture in twenty, or 600 bytes a frame, would show."""
+    size, counts = (48, 64), (2_000, 20_000)
+    peaks = []
+    for count in counts:
+        source, output = tmp_path / f"{count}.mp4", tmp_path / f"{count}.mkv"
+        peaks.append(peak_of(clips.plain(source, frames=count, size=size), output, "--scale", "2"))
+        with av.open(output) as container:
+            assert sum(1 for packet in container.demux(video=0) if packet.size) == count
+    print("peak memory over length, bytes:", dict(zip(counts, peaks, strict=True)))
+    assert peaks[1] - peaks[0] < (counts[1] - counts[0]) * 4 * size[0] * size[1] * 3 // 2 // 100, peaks
