@@ -5,6 +5,9 @@ import os
 from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads: for small tensors threads only wait
+os.environ["VRINR_CONFIG"] = os.devnull  # what the user of this machine has set is not what is tested
+for _name in ("VRINR_PROFILE", "VRINR_DEVICE"):
+    os.environ.pop(_name, None)
 
 settings.register_profile("vrinr", deadline=None, derandomize=True, max_examples=20, print_blob=True)
 settings.load_profile("vrinr")

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from vrinr_cli.cli.parse import bits_per_second, key_values, memory_bytes
-from vrinr_cli.cli.progress import Bar, Rate, show_duration
+from vrinr_cli.cli.progress import Bar, show_duration
 from vrinr_cli.errors import OptionError
 from vrinr_cli.jobs.events import Advanced, Started
+from vrinr_cli.jobs.progress import Rate
 
 
 @pytest.mark.parametrize(("text", "bits"), [("2.5M", 2_500_000), ("800k", 800_000), ("1000", 1000), ("1G", 10**9)])

@@ -8,6 +8,7 @@ import typer
 from vrinr_cli import __version__
 from vrinr_cli.cli import show
 from vrinr_cli.cli.benchmark import benchmark
+from vrinr_cli.cli.configured import Configured
 from vrinr_cli.cli.denoise import denoise
 from vrinr_cli.cli.fit import fit
 from vrinr_cli.cli.info import info
@@ -29,15 +30,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=EPILOG, no_args_is_help=True)(upscale)
-app.command(epilog=EPILOG, no_args_is_help=True)(denoise)
-app.command(epilog=EPILOG, no_args_is_help=True)(plan)
-app.command(epilog=EPILOG, no_args_is_help=True)(resume)
+app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(upscale)
+app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(denoise)
+app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(plan)
+app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(resume)
 app.command(epilog=EPILOG, no_args_is_help=True)(join)
 app.command(epilog=EPILOG)(jobs)
-app.command(epilog=EPILOG, no_args_is_help=True)(fit)
-app.command(epilog=EPILOG, no_args_is_help=True)(train)
-app.command(epilog=EPILOG, no_args_is_help=True)(benchmark)
+app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(fit)
+app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(train)
+app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(benchmark)
 app.command(epilog=EPILOG)(info)
 
 

@@ -6,8 +6,10 @@ from typing import Annotated, TextIO
 
 import typer
 
+from vrinr_cli.cli import settings
 from vrinr_cli.cli.forecast import show_forecast
-from vrinr_cli.cli.progress import progress_for
+from vrinr_cli.cli.progress import Progress, progress_for
+from vrinr_cli.cli.progress_file import ProgressFile, check_progress_file
 from vrinr_cli.cli.show import command_words
 from vrinr_cli.errors import InterruptedJobError, OptionError, printable
 from vrinr_cli.jobs.events import JobReport, PartReport
@@ -17,6 +19,18 @@ from vrinr_cli.jobs.parts import Part
 ENCODER, PART, MACHINE = "How to encode", "Which part", "Machine"
 
 Source = Annotated[Path, typer.Argument(help="Video to read.")]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        envvar=settings.PROFILE,
+        help="Options with a name: archive, web, anime, dvd, or your own in vrinr.toml.",
+    ),
+]
+Container = Annotated[
+    str | None,
+    typer.Option(help="Kind of file where -o is not given: mp4 m4v mov mkv webm.", rich_help_panel=ENCODER),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse weights that were fitted to another clip.")]
 Cuts = Annotated[
     str, typer.Option(help="auto finds scene cuts and mixes no picture with one beyond; none takes all for one scene.")
@@ -53,6 +67,7 @@ Device = Annotated[
     str,
     typer.Option(
         help="auto cpu cuda cuda:N mps; several with commas between, a worker process for each: cuda:0,cuda:1",
+        envvar=settings.DEVICE,
         rich_help_panel=MACHINE,
     ),
 ]
@@ -89,6 +104,10 @@ SkipDamaged = Annotated[bool, typer.Option("--skip-damaged", help="Go on over da
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, with time, memory and disk; write nothing.")
 ]
+ProgressPath = Annotated[
+    Path | None,
+    typer.Option("--progress-file", help="Keep the state as one JSON object in this file, renewed each second."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Events and the report as JSON lines on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name the steps after the last frame too.")]
@@ -105,7 +124,9 @@ def run_job(
     no: bool,
     must_go_on: bool = False,
     dry_run: bool = False,
+    container: str | None = None,
     share: str | None = None,
+    progress_file: Path | None = None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -121,6 +142,9 @@ def run_job(
     part = Part.parse(share) if share is not None else None
     if dry_run and part is not None:
         raise OptionError("--part given with --dry-run", hint="leave out one of them: a plan is of the whole job")
+    if dry_run and progress_file is not None:
+        raise OptionError("--progress-file given with --dry-run", hint="leave out one of them: a plan writes nothing")
+    output = _output(source, output, container, options)
     if dry_run:
         show_forecast(source, output, options, overwrite=yes, as_json=as_json, quiet=quiet)
         return
@@ -129,7 +153,8 @@ def run_job(
 
     target = output if output is not None else job.default_output(source, options)
     overwrite = yes or (not no and _agreed(source, target))
-    with progress_for(as_json=as_json, quiet=quiet, verbose=verbose) as progress:
+    way = progress_for(as_json=as_json, quiet=quiet, verbose=verbose)
+    with kept_progress(way, progress_file, source=source, output=target) as progress:
         try:
             report: JobReport | PartReport
             if part is None:
@@ -144,6 +169,30 @@ def run_job(
             hint = "the same command goes on" + (f", or `{resume_words(target)}`" if part is None else "")
             raise InterruptedJobError("stopped", hint=hint) from error
         progress.finish(report)
+
+
+def _output(source: Path, output: Path | None, container: str | None, options: UpscaleOptions) -> Path | None:
+    """The output with the ending that was asked for; None leaves the name to the job.
+
+    Raises:
+        OptionError: there is an output already.
+    """
+    if container is None:
+        return output
+    if output is not None:
+        raise OptionError("--container given with -o", hint="leave out --container: the ending says what it is")
+    from vrinr_cli.jobs import job  # noqa: PLC0415
+
+    return job.default_output(source, options).with_suffix(f".{container.removeprefix('.')}")
+
+
+def kept_progress(shown: Progress, path: Path | None, *, source: Path | None, output: Path) -> Progress:
+    """The same way of showing, that keeps the state in a file too where one was named.
+
+    Raises:
+        OptionError: it may not be written.
+    """
+    return shown if path is None else ProgressFile(shown, check_progress_file(path, source=source, output=output))
 
 
 def resume_words(target: Path) -> str:

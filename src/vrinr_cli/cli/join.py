@@ -14,6 +14,7 @@ def join(
     job: Annotated[Path, typer.Argument(help="Output of a job made in parts, or its folder .OUTPUT.vrinr")],
     *,
     yes: options.Yes = False,
+    progress_file: options.ProgressPath = None,
     json_: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -32,5 +33,6 @@ def join(
     with shown_errors(as_json=json_, resume_hint="the same command begins anew; the chunks are kept"):
         from vrinr_cli.jobs.job import join_parts  # noqa: PLC0415 - torch and PyAV load here
 
-        with progress_for(as_json=json_, quiet=quiet, verbose=verbose) as progress:
+        way = progress_for(as_json=json_, quiet=quiet, verbose=verbose)
+        with options.kept_progress(way, progress_file, source=None, output=job) as progress:
             progress.finish(join_parts(job, overwrite=yes, listen=progress))

@@ -2,37 +2,13 @@
 
 import sys
 import time
-from collections import deque
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from vrinr_cli.cli.show import command_words, print_json, say
 from vrinr_cli.errors import counted, printable
 from vrinr_cli.jobs.events import Advanced, Event, JobReport, Noted, PartReport, Started, Stepped
-
-RATE_WINDOW = 60.0
-"""Seconds over which frames a second are averaged."""
-
-
-class Rate:
-    """Frames a second over the last minute; what an earlier run has done does not count."""
-
-    def __init__(self, now: float) -> None:
-        self._seen: deque[tuple[float, int]] = deque([(now, 0)])
-        self._count = 0
-
-    def add(self, now: float) -> None:
-        """One more frame."""
-        self._count += 1
-        self._seen.append((now, self._count))
-        while len(self._seen) > 2 and now - self._seen[0][0] > RATE_WINDOW:
-            self._seen.popleft()
-
-    @property
-    def per_second(self) -> float | None:
-        """None while nothing is known."""
-        (first, low), (last, high) = self._seen[0], self._seen[-1]
-        return (high - low) / (last - first) if last > first and high > low else None
+from vrinr_cli.jobs.progress import Rate, Tracker
 
 
 def show_duration(seconds: float) -> str:
@@ -173,14 +149,24 @@ class Bar(Lines):
 
 
 class JsonProgress(_Shown):
-    """For programs: one object per line on stdout; keys stay, new ones may come."""
+    """For programs: one object per line on stdout. docs/events.md says what each key is."""
+
+    def __init__(self) -> None:
+        self.tracker = Tracker()
 
     def __call__(self, event: Event) -> None:
         """Print one event."""
         from vrinr_cli.record import to_plain  # noqa: PLC0415
 
+        self.tracker(event)
         names = {Started: "start", Advanced: "progress", Noted: "warning", Stepped: "step"}
-        print_json({"event": names[type(event)], **to_plain(event)})
+        more = self._more() if isinstance(event, Advanced) else {}
+        print_json({"event": names[type(event)], **to_plain(event), **more})
+
+    def _more(self) -> dict[str, Any]:
+        """What a bar shows beside the number of frames."""
+        state = self.tracker.state
+        return {name: getattr(state, name) for name in ("chunks", "percent", "fps", "seconds", "seconds_left")}
 
     def finish(self, report: JobReport | PartReport) -> None:
         """Print the report."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import shlex
 import signal
 import sys
@@ -14,6 +15,9 @@ from typing import Any, TextIO
 import typer
 
 from vrinr_cli.errors import InterruptedJobError, VrinrError, printable
+
+SCHEMA = 1
+"""Of JSON objects; docs/events.md says when it changes."""
 
 
 class _Settings:
@@ -79,14 +83,33 @@ def _fail(error: VrinrError, *, as_json: bool) -> None:
         traceback.print_exc()
     if as_json:
         with contextlib.suppress(OSError):  # a full or closed stdout may be the error itself
-            print_json({"event": "error", "message": str(error), "hint": error.hint, "code": error.exit_code})
+            print_json({"event": "error", **error_record(error)})
     say(f"vrinr: error: {error}; {error.hint}")
     raise typer.Exit(error.exit_code)
 
 
+def error_record(error: VrinrError) -> dict[str, Any]:
+    """An error as data: exit code, kind, what happened and what to do about it."""
+    return {
+        "code": error.exit_code,
+        "kind": type(error).__name__,
+        "message": str(error),
+        "hint": error.hint,
+    }
+
+
 def print_json(record: dict[str, Any]) -> None:
     """One object, one line, on stdout."""
-    print(json.dumps({"schema": 1, **record}), flush=True)
+    print(json.dumps(finite({"schema": SCHEMA, **record})), flush=True)
+
+
+def finite(value: Any) -> Any:
+    """A JSON value with null for every number that JSON does not have: nan and both infinities."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    return [finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vrinr_cli.cli.show import say, shown_errors
+from vrinr_cli.cli.show import print_json, say, shown_errors
 from vrinr_cli.training.options import TrainOptions, TrainRequest
 
 DEFAULTS = TrainOptions(steps=1)
@@ -48,6 +48,7 @@ def train(
     validate_minutes: Annotated[
         float, typer.Option(help="How often validation clips are scored.")
     ] = DEFAULTS.validate_minutes,
+    json_: Annotated[bool, typer.Option("--json", help="Progress and the end as JSON lines on stdout.")] = False,
 ) -> None:
     """Train weights on a folder of DATA. The same line again continues a stopped run.
 
@@ -56,7 +57,7 @@ def train(
 
       vrinr train data/train -o my.safetensors --steps 20000 --validation data/val --device cuda
     """
-    with shown_errors(resume_hint="the same command goes on from the last state, if one was written"):
+    with shown_errors(as_json=json_, resume_hint="the same command goes on from the last state, if one was written"):
         options = TrainOptions(
             steps=steps,
             minutes=minutes,
@@ -74,10 +75,14 @@ def train(
             checkpoint_minutes=checkpoint_minutes,
             validate_minutes=validate_minutes,
         )
+        from vrinr_cli.record import to_plain  # noqa: PLC0415
         from vrinr_cli.training import run  # noqa: PLC0415 - torch loads here
         from vrinr_cli.training.trainer import TrainProgress  # noqa: PLC0415
 
         def show(progress: TrainProgress) -> None:
+            if json_:
+                print_json({"event": "progress", **to_plain(progress)})
+                return
             gains = "".join(f"  {case} {gain:+.2f} dB" for case, gain in progress.gains)
             say(
                 f"step {progress.step}  {100 * progress.share:.1f} %  loss {progress.loss:.5f}  "
@@ -89,4 +94,7 @@ def train(
             options,
             report=show,
         )
-        say(f"{output} written")
+        if json_:
+            print_json({"event": "done", "output": str(output), "bytes": output.stat().st_size})
+        else:
+            say(f"{output} written")

@@ -151,7 +151,7 @@ class Engine:
         self._per_pixel: float | None = None
 
     @torch.inference_mode()
-    def restore(self, frames: Iterable[Frame], wanted: range) -> Iterator[Frame]:
+    def restore(self, frames: Iterable[Frame], wanted: range, *, may_end: bool = False) -> Iterator[Frame]:
         """Restore the frames whose index is in `wanted`.
 
         Args:
@@ -159,6 +159,7 @@ class Engine:
                 first of the clip) to `context` frames after the last (or the last of the clip). Those that begin a
                 scene say so.
             wanted: indices to give back.
+            may_end: whether the clip may end before the last wanted frame, as where nobody knows its length.
 
         Raises:
             EngineError: memory does not suffice for the smallest tile, a result is not finite in float32, or a
@@ -178,6 +179,8 @@ class Engine:
                 ran_out = True
             if ran_out:  # told here, as the handler's traceback still holds the tensors
                 self._halve(done)
+            elif may_end:
+                return
             elif done < wanted.stop:
                 raise _absent(done)
 
@@ -221,10 +224,12 @@ class Engine:
     def _residuals(self, window: "_Window", first: int, stop: int) -> Iterator[tuple[Frame, Tensor | None]]:
         """Every wanted frame with what the network adds to it."""
         if self.networks is None:
-            for index in range(first, stop):
+            index = first
+            while index < stop and window.holds(index):
                 frame = window.frame(index)
                 yield frame, self._of_clip(frame)
-                window.forget_before(index + 1)
+                index += 1
+                window.forget_before(index)
             return
         tiles = self._tiles()
         found = (
@@ -245,8 +250,9 @@ class Engine:
     def _blocks(self, window: "_Window", tiles: list[Tile], first: int, stop: int) -> Iterator[tuple[int, Tensor]]:
         networks = self._need()
         size = self.geometry.target_size
-        for start in range(first, stop, BLOCK_FRAMES):
-            end = min(start + BLOCK_FRAMES, stop)
+        start = first
+        while start < stop and window.holds(start):
+            end = next(n for n in range(min(start + BLOCK_FRAMES, stop), start, -1) if window.holds(n - 1))
             pictures = torch.zeros(end - start, 3, *size, dtype=torch.float16, device=self.compute.device)
             for tile in tiles:
                 part = pictures[..., tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop]
@@ -254,6 +260,7 @@ class Engine:
                     part[index - start] = residual
             for index in range(start, end):
                 yield index, pictures[index - start].float()
+            start = end
 
     def _answers(
         self, window: "_Window", network: VrInr, tile: Tile, first: int, stop: int

@@ -23,6 +23,12 @@ class Started:
     device: str
     """Device and precision, "cpu bf16"."""
     method: str
+    part: str = ""
+    """As in "2/5"; empty for a whole job."""
+    chunks: int = 0
+    """That are this process's to make."""
+    chunks_done: int = 0
+    """Of these, finished by an earlier run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class Advanced:
 
     done: int
     total: int
+    chunks_done: int = 0
+    """Chunks that are finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +57,17 @@ class Stepped:
 
 Event = Started | Advanced | Noted | Stepped
 Listener = Callable[[Event], None]
+Stop = Callable[[], bool]
+"""Says whether a job is to stop, as `threading.Event().is_set` does."""
 
 
 def ignore(event: Event) -> None:
     """A listener that does nothing."""
+
+
+def never() -> bool:
+    """Lets a job go on."""
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

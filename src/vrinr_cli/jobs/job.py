@@ -12,10 +12,30 @@ import torch
 
 from vrinr_cli import __version__
 from vrinr_cli.engine.device import Compute, choose_all
-from vrinr_cli.errors import EncodeError, JobError, OptionError, PartsError, TargetError, counted, printable
+from vrinr_cli.errors import (
+    EncodeError,
+    InterruptedJobError,
+    JobError,
+    OptionError,
+    PartsError,
+    TargetError,
+    counted,
+    printable,
+)
 from vrinr_cli.jobs import disk, own_files
 from vrinr_cli.jobs import journal as journal_room
-from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, PartReport, Started, Stepped, ignore
+from vrinr_cli.jobs.events import (
+    Advanced,
+    JobReport,
+    Listener,
+    Noted,
+    PartReport,
+    Started,
+    Stepped,
+    Stop,
+    ignore,
+    never,
+)
 from vrinr_cli.jobs.executors.here import Here
 from vrinr_cli.jobs.executors.orders import Finished, Hooks, Order
 from vrinr_cli.jobs.executors.worker import places
@@ -58,6 +78,8 @@ class _Job:
     halvings: int = 0
     peaks: dict[int, int] = field(default_factory=dict)
     """Most bytes that a process has held, by its number."""
+    stop: Stop = never
+    """Asked between frames and steps."""
 
     @property
     def frames(self) -> int:
@@ -86,7 +108,23 @@ class _Job:
         done = self.kept + under_way
         if done > self.done:
             self.done = done
-            self.listen(Advanced(done, self.frames))
+            self.listen(Advanced(done, self.frames, len(self.reports)))
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Do nothing, unless the caller wants to stop.
+
+        Raises:
+            InterruptedJobError: it does.
+        """
+        if self.stop():
+            hint = f"{_kept_words(self)}: the same call goes on" if self.reports else "the same call begins anew"
+            raise InterruptedJobError("stopped", hint=hint)
+
+    def step(self, name: str) -> None:
+        """A step other than restoring frames begins."""
+        self.go_on()
+        self.listen(Stepped(name))
 
     def take(self, finished: Finished) -> None:
         """A chunk is finished and recorded."""
@@ -106,6 +144,7 @@ def upscale(
     overwrite: bool = False,
     must_go_on: bool = False,
     listen: Listener = ignore,
+    stop: Stop = never,
 ) -> JobReport:
     """Make a video larger. The same call again continues a stopped job.
 
@@ -118,7 +157,8 @@ def upscale(
         options: how.
         overwrite: whether an existing output is replaced, at the very end.
         must_go_on: never begin anew: there must be a stopped job for the output that differs in nothing.
-        listen: called with every event.
+        listen: called with every event, on the thread that calls this.
+        stop: asked after every frame and before the join and the check; True stops the job.
 
     Raises:
         VrinrError: one of its kinds; the output does not exist or is what it was before. Finished chunks are
@@ -127,7 +167,7 @@ def upscale(
     started = time.monotonic()
     plan, output, computes = planned(source, output, options, overwrite=overwrite)
     with JobFolder(output) as folder:
-        job = _Job(plan, output, folder, computes, listen, plan.chunks)
+        job = _Job(plan, output, folder, computes, listen, plan.chunks, stop=stop)
         with _nothing_left(folder), _full_disk_told(job):
             request = _request(plan, output, options, overwrite=overwrite)
             _prepare(job, request, must_go_on=must_go_on)
@@ -148,6 +188,7 @@ def upscale_part(
     *,
     overwrite: bool = False,
     listen: Listener = ignore,
+    stop: Stop = never,
 ) -> PartReport:
     """Make a share of a job's chunks, beside others that make the other shares. `join_parts` makes the file.
 
@@ -159,7 +200,8 @@ def upscale_part(
         options: how.
         part: which share.
         overwrite: whether an existing output will be replaced.
-        listen: called with every event.
+        listen: called with every event, on the thread that calls this.
+        stop: asked after every frame and before the join and the check; True stops the job.
 
     Raises:
         VrinrError: one of its kinds; finished chunks are kept.
@@ -171,7 +213,7 @@ def upscale_part(
         )
     plan, output, computes = planned(source, output, options, overwrite=overwrite)
     with JobFolder(output, part) as folder:
-        job = _Job(plan, output, folder, computes, listen, tuple(part.share(plan.chunks)))
+        job = _Job(plan, output, folder, computes, listen, tuple(part.share(plan.chunks)), stop=stop)
         with _nothing_left(folder), _full_disk_told(job):
             _prepare_part(job, _request(plan, output, options, overwrite=overwrite))
             _check_holds(job)
@@ -189,13 +231,14 @@ def upscale_part(
     )
 
 
-def join_parts(named: Path, *, overwrite: bool = False, listen: Listener = ignore) -> JobReport:
+def join_parts(named: Path, *, overwrite: bool = False, listen: Listener = ignore, stop: Stop = never) -> JobReport:
     """The file of a job whose chunks are all made, by whatever parts.
 
     Args:
         named: the output, or the job's folder.
         overwrite: whether an existing output is replaced, even if that was not asked when the job was begun.
-        listen: called with every event.
+        listen: called with every event, on the thread that calls this.
+        stop: asked after every frame and before the join and the check; True stops the job.
 
     Raises:
         PartsError: a chunk is missing or damaged; says which.
@@ -207,7 +250,7 @@ def join_parts(named: Path, *, overwrite: bool = False, listen: Listener = ignor
     options = replace(request.options, device="cpu", restart=False)  # nothing is computed
     plan, output, _ = planned(request.source, output, options, overwrite=overwrite)
     with JobFolder(output) as folder:
-        job = _Job(plan, output, folder, (), listen, plan.chunks)
+        job = _Job(plan, output, folder, (), listen, plan.chunks, stop=stop)
         with _full_disk_told(job):
             _prepare(job, request, must_go_on=True)
             _check_complete(job)
@@ -438,10 +481,15 @@ def _make_chunks(job: _Job, options: UpscaleOptions) -> None:
         if job.resumed:
             job.note(f"resuming: {job.resumed} of {job.frames} frames are done")
         journal = Journal(job.folder.journal_path)
-        hooks = Hooks(before=lambda: _check_room(job), advance=job.advance, note=job.note)
+        hooks = Hooks(before=lambda: _before_chunk(job), advance=job.advance, note=job.note)
         for finished in executor.run(job.orders, hooks):
             journal.append(finished.report)
             job.take(finished)
+
+
+def _before_chunk(job: _Job) -> None:
+    job.go_on()
+    _check_room(job)
 
 
 def _executor(job: _Job, options: UpscaleOptions) -> Here | Workers:
@@ -489,7 +537,7 @@ def _finished(job: _Job) -> tuple[Joined, VerifyReport]:
     """Join the chunks and the source's other streams, and verify the result."""
     plan, folder = job.plan, job.folder
     reports = [job.reports[chunk.index] for chunk in job.chunks]
-    job.listen(Stepped("join"))
+    job.step("join")
     chunks = [ChunkFile(folder.chunk_path(report.index), report.written) for report in reports]
     joined = join(
         chunks,
@@ -501,7 +549,7 @@ def _finished(job: _Job) -> tuple[Joined, VerifyReport]:
         cut=Cut(plan.first, plan.stop) if plan.is_cut else None,
         tags=_made_by(plan),
     )
-    job.listen(Stepped("verify"))
+    job.step("verify")
     verified = verify(
         folder.result_path,
         pts=joined.pts,
@@ -533,6 +581,9 @@ def _started(job: _Job) -> Started:
         pix_fmt=plan.target.pix_fmt,
         device=device_words(job.plan, job.computes),
         method=plan.method,
+        part=str(job.folder.part) if job.folder.part is not None else "",
+        chunks=len(job.chunks),
+        chunks_done=len(job.reports),
     )
 
 

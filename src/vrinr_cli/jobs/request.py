@@ -66,7 +66,12 @@ class JobRequest:
     def odd_options(self) -> list[str]:
         """Encoder options that are not taken from a file."""
         pairs = self.options.encoder_options
-        return [name for name, value in pairs if name not in HARMLESS or not re.fullmatch(r"[\w.,:+-]*", value)]
+        return [name for name, value in pairs if not is_harmless(name, value)]
+
+
+def is_harmless(name: str, value: str) -> bool:
+    """Whether an option of an encoder is taken from a file that anybody may have written."""
+    return name in HARMLESS and re.fullmatch(r"[\w.,:+-]*", value) is not None
 
 
 def plan_words(identity: dict[str, str], request: JobRequest, plan: object) -> str:

@@ -1,0 +1,54 @@
+"""A command whose options also come from files and profiles, where nothing else has decided them."""
+
+from typing import Any
+
+from typer import Context
+from typer.core import TyperCommand
+
+from vrinr_cli.cli import settings
+from vrinr_cli.cli.profiles import Value
+from vrinr_cli.cli.show import say, shown_errors
+
+
+class Configured(TyperCommand):
+    """Reads the files after the command line, as that says which profile, and whether only help is wanted."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Fill in what the command line and the environment leave open, and run."""
+        with shown_errors(as_json=bool(ctx.params.get("json_"))):
+            _fill(ctx, {key: parameter.name for parameter in self.params for key in _keys(parameter)})
+        return super().invoke(ctx)
+
+
+def _keys(parameter: Any) -> list[str]:
+    """The names of an option without their dashes."""
+    return [option.lstrip("-") for option in (*parameter.opts, *parameter.secondary_opts) if option.startswith("--")]
+
+
+def _fill(ctx: Context, names: dict[str, str]) -> None:
+    sources = {key: ctx.get_parameter_source(name) for key, name in names.items()}
+    given = {key for key, source in sources.items() if source is not None and not source.name.startswith("DEFAULT")}
+    found = settings.layers(ctx.info_name or "", ctx.params.get("profile"))
+    told = []
+    for layer, taken in settings.chosen(given, found):
+        for key, value in taken.items():
+            ctx.params[names[key]] = _as_given(value, settings.TABLES[_table(ctx)][key])
+        if taken:
+            told.append((layer, taken))
+    for layer, taken in told:
+        if (layer.is_of_folder or ctx.params.get("verbose")) and not ctx.params.get("quiet"):
+            say(f"{layer.name}: {settings.words(taken)}")
+
+
+def _table(ctx: Context) -> str:
+    name = ctx.info_name or ""
+    return settings.TABLE_OF.get(name, name)
+
+
+def _as_given(value: Value, kind: str) -> Value | tuple[str, ...]:
+    """The value as the command line would have given it."""
+    if kind == "number" and isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, list):
+        return tuple(value)
+    return str(value) if kind == "amount" else value
