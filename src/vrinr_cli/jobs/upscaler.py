@@ -87,8 +87,8 @@ class Upscaler:
         """Enlarge frames as they come; with `sigma` clean them.
 
         As many come out as go in, in order, of the same kind, and of the pixels that a job gives for an RGB video.
-        A few frames are read ahead: the network's context and, to find cuts, four more. Memory does not grow with
-        the number of frames.
+        Some frames are read ahead: the network's context, four to find cuts, and those that are on their way at the
+        same time. Memory does not grow with the number of frames.
 
         Args:
             frames: of one size and kind, in display order: RGB as (H, W, 3) numpy uint8 or uint16, white being 255
