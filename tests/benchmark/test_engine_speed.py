@@ -1,6 +1,5 @@
 """The speed of jobs by stage, over clips so small that nothing takes long: no figure is judged."""
 
-import json
 import threading
 import time
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from event_schema import checked
 from vrinr_cli.benchmark import engine_speed
 from vrinr_cli.cli.app import app
 from vrinr_cli.engine.device import Compute, choose
@@ -86,7 +86,7 @@ def test_the_command_line_gives_both_tables() -> None:
     assert "start to first frame" in done.stdout
     done = CliRunner().invoke(app, ["benchmark", "--speed", "--scales", "2,4", "--device", "cpu", "--json"])
     assert done.exit_code == 0, done.stderr
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = checked("benchmark --speed", done.stdout)
     assert [row["of"] for row in rows if row["what"] == "engine"] == [
         "general x2: 3 frames, 48x32 to 96x64",
         "general x4: 3 frames, 48x32 to 192x128",

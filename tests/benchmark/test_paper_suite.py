@@ -20,6 +20,7 @@ from safetensors import safe_open
 from typer.testing import CliRunner
 
 from benchmark.records import fitted
+from event_schema import checked
 from vrinr_cli.benchmark import paper_fit, paper_suite
 from vrinr_cli.benchmark.paper_cases import ABLATIONS, CONTROL, SuiteCase, settings_digest, shape_and_recipe
 from vrinr_cli.benchmark.paper_fit import CaseResult, read_result
@@ -391,7 +392,7 @@ def test_the_command_prints_tables_and_writes_csv(tmp_path: Path, monkeypatch: p
     rows = list(csv.DictReader((tmp_path / "rows.csv").read_text().splitlines()))
     assert [row["clip"] for row in rows if row["table"] == "Table 3"] == ["noise", "mean"]
     assert all(row["date"].endswith("UTC") and row["hardware"].endswith("cpu fp32") for row in rows)
-    as_json = [json.loads(line) for line in CliRunner().invoke(app, [*words, "--json"]).stdout.splitlines()]
+    as_json = checked("benchmark --suite", CliRunner().invoke(app, [*words, "--json"]).stdout)
     assert (as_json[0]["event"], as_json[0]["table"], as_json[0]["input"]) == ("row", "Table 1", "x2")
     told = [(line["event"], line["clip"]) for line in as_json if line.get("table") == "Table 3"]
     assert told == [("row", "noise"), ("mean", "mean")]

@@ -12,6 +12,7 @@ from torch import Tensor
 from typer.testing import CliRunner, Result
 
 from benchmark.records import X2
+from event_schema import checked
 from jobs.facts import noise_weights, tiny_weights
 from media import clips, tracks
 from networks import CLIP, seeded_clip
@@ -219,7 +220,7 @@ def test_the_command_prints_a_table(tmp_path: Path) -> None:
 
 def test_the_command_writes_json_lines(tmp_path: Path) -> None:
     noisy_clip(tmp_path)
-    events = [json.loads(line) for line in measured(tmp_path, "--json").stdout.splitlines()]
+    events = checked("benchmark", measured(tmp_path, "--json").stdout)
     assert [e["event"] for e in events] == ["score"] * 3 + ["environment"] + ["mean"] * 3
     assert [e["method"] for e in events if "method" in e] == ["bicubic", "lanczos", "tiny"] * 2
     assert events[3]["compute"].endswith("fp32")

@@ -1,10 +1,9 @@
 """The speed table, over a picture so small that nothing takes long: no figure is judged."""
 
-import json
-
 import pytest
 from typer.testing import CliRunner
 
+from event_schema import checked
 from vrinr_cli.benchmark import speed
 from vrinr_cli.cli.app import app
 from vrinr_cli.engine.device import choose
@@ -20,7 +19,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_training_and_inference_are_timed_beside_the_plain_reading() -> None:
     done = CliRunner().invoke(app, ["benchmark", "--speed", "--preset", "paper", "--json", "--device", "cpu"])
     assert done.exit_code == 0, done.output
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = checked("benchmark --speed --preset", done.stdout)
     assert [row["what"] for row in rows] == [
         "training step",
         "inference, one frame",

@@ -1,6 +1,5 @@
 """`vrinr fit` as a user has it, and what `upscale` makes of its file."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from event_schema import checked
 from media import clips
 from networks import seeded
 from vrinr_cli.cli.app import app
@@ -58,7 +58,7 @@ def test_as_json_a_paired_fit_tells_bytes_and_decibels(clip: Path) -> None:
     high = clips.plain(clip.with_name("hr.mp4"), frames=12, size=(64, 96))
     code, out, words = fitted(clip, "--reference", high, "--json", "--budget", "50K")
     assert code == 0, words
-    report = json.loads(out.splitlines()[-1])
+    report = checked("fit", out)[-1]
     names = [point["name"] for point in report["points"]]
     assert names == ["LR + general weights", "LR + correction", *(f"x265 crf {n}" for n in (20, 24, 28, 32, 36))]
     general, corrected = (point["bytes"] for point in report["points"][:2])

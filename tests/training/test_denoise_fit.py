@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
+from event_schema import checked
 from media.clips import Spec, from_planes
 from networks import TINY, seeded
 from vrinr_cli.cli.app import app
@@ -184,6 +185,8 @@ def test_the_command_line(clip: Path, weights: Path, tmp_path: Path) -> None:
     assert code == 0, words
     assert "noise: sigma 1" in words
     assert "codes squared" in words
+    again = CliRunner().invoke(app, ["fit", str(clip), *common, "--steps", "2", "-y", "--quiet", "--json"])
+    assert [r["event"] for r in checked("fit --task denoise", again.stdout.splitlines()[-1:])] == ["done"]
     code, words = run(*common, "--budget", "100K")
     assert (code, "--budget with --task denoise" in words) == (2, True)
     code, words = run("--from-scratch")

@@ -166,7 +166,8 @@ class JsonProgress(_Shown):
     def _more(self) -> dict[str, Any]:
         """What a bar shows beside the number of frames."""
         state = self.tracker.state
-        return {name: getattr(state, name) for name in ("chunks", "percent", "fps", "seconds", "seconds_left")}
+        names = ("chunks", "percent", "fps", "seconds", "seconds_left")
+        return {name: rounded(getattr(state, name)) for name in names}
 
     def finish(self, report: JobReport | PartReport) -> None:
         """Print the report."""
@@ -174,6 +175,11 @@ class JsonProgress(_Shown):
 
         words: dict[str, Any] = to_plain(report)
         print_json({"event": "done" if isinstance(report, JobReport) else "part", **words})
+
+
+def rounded(value: Any) -> Any:
+    """A number as programs need it, to three decimals; all else as it is."""
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def started_words(event: Started) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from vrinr_cli.cli.progress import Progress
+from vrinr_cli.cli.progress import Progress, rounded
 from vrinr_cli.cli.show import SCHEMA, error_record, finite
 from vrinr_cli.errors import InterruptedJobError, OptionError, VrinrError, printable
 from vrinr_cli.jobs.events import Event, JobReport, Noted, PartReport, Started, Stepped
@@ -139,13 +139,13 @@ class ProgressFile:
         from vrinr_cli.record import to_plain  # noqa: PLC0415
 
         report = to_plain(self._report) if self._report is not None else None
-        now: dict[str, Any] = to_plain(self.tracker.state)
+        now: dict[str, Any] = {name: rounded(value) for name, value in to_plain(self.tracker.state).items()}
         return {
             "schema": SCHEMA,
             "event": "state",
             "state": state,
             "process": os.getpid(),
-            "updated": time.time(),
+            "updated": round(time.time(), 3),
             **now,
             "report": report,
             "error": error,
