@@ -247,6 +247,12 @@ def test_options_of_encoders_that_could_name_files_are_refused(place: Path, text
     assert planned()["told"] == "vrinr.toml in this folder: encoder-option tune=film\n"
 
 
+@pytest.mark.parametrize("name", ["mkv/../../evil.mkv", "/tmp/a.mkv", "", "avi", "."])  # noqa: S108 - not written
+def test_a_container_is_an_ending_and_no_way_to_another_name(place: Path, name: str) -> None:
+    write(place, f"[upscale]\ncontainer = {json.dumps(name)}\n")
+    assert f"container is {name!r}; choose mp4, m4v, mov, mkv, webm" in refused()
+
+
 @pytest.mark.parametrize("path", ["../a.safetensors", "/etc/a.safetensors", "sub/a.safetensors", ".hidden", ""])
 def test_weights_in_a_folders_file_lie_in_it_or_are_bundled(tmp_path: Path, path: str) -> None:
     (tmp_path / "a.toml").write_text(f"[upscale]\nweights = {json.dumps(path)}\n")

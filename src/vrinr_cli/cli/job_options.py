@@ -175,15 +175,20 @@ def _output(source: Path, output: Path | None, container: str | None, options: U
     """The output with the ending that was asked for; None leaves the name to the job.
 
     Raises:
-        OptionError: there is an output already.
+        OptionError: there is an output already, or no such kind.
     """
     if container is None:
         return output
     if output is not None:
         raise OptionError("--container given with -o", hint="leave out --container: the ending says what it is")
     from vrinr_cli.jobs import job  # noqa: PLC0415
+    from vrinr_cli.video.containers import CONTAINERS  # noqa: PLC0415
 
-    return job.default_output(source, options).with_suffix(f".{container.removeprefix('.')}")
+    ending = f".{container.lower()}"
+    if ending not in CONTAINERS:
+        known = ", ".join(name.removeprefix(".") for name in CONTAINERS)
+        raise OptionError(f"container is {container!r}", hint=f"choose {known}")
+    return job.default_output(source, options).with_suffix(ending)
 
 
 def kept_progress(shown: Progress, path: Path | None, *, source: Path | None, output: Path) -> Progress:
