@@ -188,6 +188,7 @@ def test_a_folders_file_is_told_and_everything_with_verbose(place: Path) -> None
         ("[denoise]\nheight = 3\n", "vrinr.toml: [denoise] height: no such key"),
         ("[upscale]\ncrf = 'low'\n", "vrinr.toml: [upscale] crf: is of the wrong kind; write a number"),
         ("[upscale]\ncrf = true\n", "vrinr.toml: [upscale] crf: is of the wrong kind"),
+        ("[upscale]\nscale = 0x1" + 5000 * "0" + "\n", "vrinr.toml: [upscale] scale: is of the wrong kind"),
         ("[upscale]\nheight = 1.5\n", "vrinr.toml: [upscale] height: is of the wrong kind; write a whole number"),
         ("[upscale]\ncodec = 5\n", "vrinr.toml: [upscale] codec: is of the wrong kind; write a text in quotes"),
         ("[upscale]\nstrict = 1\n", "vrinr.toml: [upscale] strict: is of the wrong kind; write true or false"),

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from vrinr_cli.cli.profiles import BUILT_IN, Value
 from vrinr_cli.errors import OptionError, printable
@@ -28,11 +28,11 @@ _Check = Callable[[Any], bool]
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, float) or _is_whole(value)
 
 
 def _is_text(value: Any) -> bool:
@@ -236,7 +236,7 @@ class _File:
     name: str
     is_of_folder: bool
 
-    def refuse(self, at: str, what: str, *, like: Iterable[str] = (), hint: str = "") -> None:
+    def refuse(self, at: str, what: str, *, like: Iterable[str] = (), hint: str = "") -> NoReturn:
         """Tell what is wrong where.
 
         Raises:
@@ -287,7 +287,7 @@ class _File:
         options: Mapping[str, Value] = content
         return options
 
-    def _refuse_key(self, where: str, key: str, kinds: Mapping[str, str]) -> None:
+    def _refuse_key(self, where: str, key: str, kinds: Mapping[str, str]) -> NoReturn:
         if key in NOT_IN_FILES:
             self.refuse(where, "may not stand in a file", hint=f"give --{key} on the command line")
         self.refuse(where, "no such key", like=kinds)
