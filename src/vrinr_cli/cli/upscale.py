@@ -1,12 +1,12 @@
 """`vrinr upscale`."""
 
-from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
 from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse
+from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
 from vrinr_cli.jobs.options import AudioChoice, Cuts, Method, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
@@ -16,11 +16,18 @@ SIZE = "How large"
 
 
 def upscale(
-    source: options.Source,
+    sources: options.Sources,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm. Default: SOURCE.xSCALE.*"),
+        str | None,
+        typer.Option(
+            "--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm; or a folder. Default: SOURCE.xSCALE.*"
+        ),
     ] = None,
+    out_dir: options.OutDir = None,
+    suffix: options.Suffix = None,
+    recursive: options.Recursive = False,
+    skip_existing: options.SkipExisting = False,
+    fail_fast: options.FailFast = False,
     scale: Annotated[
         str | None,
         typer.Option(
@@ -102,10 +109,10 @@ def upscale(
             allow_damaged=skip_damaged,
             restart=restart,
         )
-        options.run_job(
-            source,
-            output,
-            asked,
+        manner = Manner(
+            recursive=recursive,
+            skip_existing=skip_existing,
+            fail_fast=fail_fast,
             yes=yes,
             no=no,
             dry_run=dry_run,
@@ -114,3 +121,4 @@ def upscale(
             quiet=quiet,
             verbose=verbose,
         )
+        run_sources(sources, Outputs(output, out_dir, suffix), asked, manner)
