@@ -1,6 +1,7 @@
 """What became of many files: a table on stderr, with lines and colors on a terminal, plain elsewhere."""
 
 import sys
+import unicodedata
 from typing import TYPE_CHECKING
 
 from vrinr_cli.cli.progress import show_duration
@@ -34,10 +35,10 @@ def summary_words(report: "BatchReport") -> str:
 def plain_lines(report: "BatchReport") -> list[str]:
     """The table without lines and colors; why a file failed stands below it."""
     rows = [HEADS, *(_cells(outcome) for outcome in report.files)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
+    widths = [max(_columns(row[column]) for row in rows) for column in range(len(HEADS))]
     lines = []
     for row, outcome in zip(rows, (None, *report.files), strict=True):
-        words = [row[0].ljust(widths[0]), row[1].ljust(widths[1])]
+        words = [cell + " " * (width - _columns(cell)) for cell, width in zip(row[:2], widths[:2], strict=True)]
         numbers = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
         lines.append("  ".join([*words, *numbers]).rstrip())
         if outcome is not None and outcome.message:
@@ -67,6 +68,11 @@ def _cells(outcome: "Outcome") -> tuple[str, ...]:
     if outcome.result != "done":
         return name, outcome.result, "", "", ""
     return name, "done", str(outcome.frames), show_duration(outcome.seconds), show_bytes(outcome.bytes)
+
+
+def _columns(text: str) -> int:
+    """Columns of a terminal that a text takes: some letters take two, accents none."""
+    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
 
 
 def _cause(outcome: "Outcome") -> str:
