@@ -210,7 +210,9 @@ def _worked_off(
         return {"index": number, "source": str(item.source), "output": str(item.output)}
 
     def failed(number: int, item: "Item", error: VrinrError) -> None:
-        show_error(error, as_json=manner.as_json, head=f"[{number}/{len(items)}] ", about=about(number, item))
+        name = "" if printable(item.source.name) in str(error) else f"{printable(str(item.source))}: "
+        head = f"[{number}/{len(items)}] {name}"
+        show_error(error, as_json=manner.as_json, head=head, about=about(number, item))
 
     return batch.run(
         items,
