@@ -81,7 +81,7 @@ def denoise(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Take the noise out of SOURCE. The same line again continues a stopped job.
+    """Take the noise out of SOURCES. The same line again continues a stopped job.
 
     Examples:
       vrinr denoise noisy.mp4
@@ -89,6 +89,8 @@ def denoise(
       vrinr denoise film.mkv --strength 0.7 --keep-grain 0.2 -o clean.mkv
 
       vrinr denoise dark.mp4 --scale 2 --start 0:10 --frames 50 -o try.mp4
+
+      vrinr denoise '*.mp4' --skip-existing
     """
     with shown_errors(as_json=json_, resume_hint=options.RESUME_HINT):
         asked = UpscaleOptions(

@@ -73,7 +73,7 @@ def upscale(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Make SOURCE larger. The same line again continues a stopped job.
+    """Make SOURCES larger. The same line again continues a stopped job.
 
     Examples:
       vrinr upscale in.mp4 --scale 4
@@ -81,6 +81,8 @@ def upscale(
       vrinr upscale in.mkv --size 3840x2160 --codec h265 -o big.mkv
 
       vrinr upscale in.mp4 --height 1080 --start 1:20 --end 1:25 -o try.mp4
+
+      vrinr upscale holiday/ --recursive -o larger/
     """
     with shown_errors(as_json=json_, resume_hint=options.RESUME_HINT):
         is_sized = any(value is not None for value in (scale, size, height, box))
