@@ -8,6 +8,7 @@ import typer
 from vrinr_cli import __version__
 from vrinr_cli.cli import show
 from vrinr_cli.cli.benchmark import benchmark
+from vrinr_cli.cli.compare import compare
 from vrinr_cli.cli.denoise import denoise
 from vrinr_cli.cli.fit import fit
 from vrinr_cli.cli.info import info
@@ -34,6 +35,7 @@ app.command(epilog=EPILOG, no_args_is_help=True)(upscale)
 app.command(epilog=EPILOG, no_args_is_help=True)(denoise)
 app.command(epilog=EPILOG, no_args_is_help=True)(plan)
 app.command(epilog=EPILOG, no_args_is_help=True)(preview)
+app.command(epilog=EPILOG, no_args_is_help=True)(compare)
 app.command(epilog=EPILOG, no_args_is_help=True)(resume)
 app.command(epilog=EPILOG, no_args_is_help=True)(join)
 app.command(epilog=EPILOG)(jobs)
