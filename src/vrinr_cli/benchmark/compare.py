@@ -21,7 +21,8 @@ from vrinr_cli.benchmark.matched import Match, match, spread
 from vrinr_cli.benchmark.stills import LEVELS, Level, data_uri
 from vrinr_cli.engine.rgb import RgbView
 from vrinr_cli.errors import OptionError, TargetError, printable, show_bytes
-from vrinr_cli.jobs.job import check_place, check_source
+from vrinr_cli.jobs.job import check_place
+from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.jobs.spot import Pixels, Upright
 from vrinr_cli.jobs.times import show_time
 from vrinr_cli.model.resample import BICUBIC, enlarge
@@ -302,12 +303,11 @@ def _step(count: int, pixels: int) -> int:
 
 
 def _row(picture: Pixels) -> int:
-    """The row with the most detail in its middle half of the picture, where letterboxes and captions are not."""
-    height = picture.shape[0]
+    """The row with the most detail in the middle half of the picture, where letterboxes and captions are not."""
+    height: int = picture.shape[0]
     low, high = height // 4, max(height - height // 4, height // 4 + 1)
     detail = np.abs(np.diff(picture[low:high].astype(np.int32), axis=1)).sum(axis=(1, 2))
-    place: int = detail.argmax().item()
-    return low + place
+    return low + int(detail.argmax())
 
 
 def _level(middle: Sequence[Pixels], size: tuple[int, int], wanted: Sequence[int]) -> tuple[Level, list[int]]:
@@ -322,8 +322,9 @@ def _level(middle: Sequence[Pixels], size: tuple[int, int], wanted: Sequence[int
 
 def whole_factor(size: tuple[int, int], larger: tuple[int, int]) -> int | None:
     """By how many times a size is smaller on both axes; None where that is no whole number."""
-    factor: int = larger[0] // size[0]
-    return factor if (size[0] * factor, size[1] * factor) == larger else None
+    factor = larger[0] // size[0]
+    is_whole = (size[0] * factor, size[1] * factor) == larger
+    return factor if is_whole else None
 
 
 def _as_kept(picture: Pixels, size: tuple[int, int]) -> Pixels:

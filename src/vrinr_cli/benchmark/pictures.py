@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from PIL import Image
+
 from vrinr_cli.benchmark.scores import Condition
 from vrinr_cli.jobs.spot import Window, best_window
 from vrinr_cli.training.corpus import Pixels
@@ -47,8 +49,6 @@ def detailed_window(picture: Pixels) -> Window:
 
 def data_uri(picture: Pixels) -> str:
     """A picture (H, W, 3) uint8 as PNG inside a URI."""
-    from PIL import Image  # noqa: PLC0415 - an extra
-
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

@@ -22,7 +22,7 @@ LOOK, SIZE, NOISE = "What to look at", "How large", "Noise"
 
 
 def preview(
-    source: options.Source,
+    source: Annotated[Path, typer.Argument(help="Video to read.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Picture to write, .png; or the clip. Default: SOURCE.preview.png"),

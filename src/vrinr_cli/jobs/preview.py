@@ -24,10 +24,11 @@ from vrinr_cli.frame import Frame, Plane
 from vrinr_cli.jobs import labels, weights
 from vrinr_cli.jobs.events import Advanced, Listener, Noted, Started, Stepped, ignore
 from vrinr_cli.jobs.folder import name_anew
-from vrinr_cli.jobs.job import check_place, check_source, default_output, device_words
+from vrinr_cli.jobs.job import check_place, default_output, device_words
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import Chunk, Plan, make_plan
 from vrinr_cli.jobs.run import frames_around, geometry_of, make_engine, processors
+from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.jobs.spot import Pixels, Upright, Window, best_window, grid_of, grown, target_window, window_around
 from vrinr_cli.jobs.times import chosen_frames, frame_at, show_time
 from vrinr_cli.jobs.trial import cropped, try_out

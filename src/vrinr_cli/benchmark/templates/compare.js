@@ -11,7 +11,7 @@
   const rows = [...document.querySelectorAll("tr.figures")];
   const heads = [...document.querySelectorAll("details th")].map((head) => head.textContent);
   const chosen = { left: 0, right: 1 };
-  const LENS_PX = 160;
+  const LENS_PX = 240;
   let now = 0;
   let at = null; // where the magnifier is, in shares of the stage; null where it is not
   let isDragging = false;
