@@ -369,7 +369,7 @@ def _facts(info: SourceInfo, size: tuple[int, int], scaled: str) -> Iterator[tup
     rate = info.average_rate
     yield "rate", f"{float(rate):.5g} fps{', variable' if info.is_variable_rate else ''}" if rate else "-"
     yield "length", show_time(info.duration)
-    yield "bits a second", f"{8 * info.bytes / max(float(info.duration), 1e-3) / 1e6:.3g} M of the file"
+    yield "bits a second", f"{8 * info.bytes / max(float(info.duration), 1e-3) / 1e6:.3g} M, all streams"
     matrix = f"{info.color.matrix.name}, {info.color.range.value}"
     yield "color", matrix + (" (not tagged)" if info.color.guessed else "")
 
