@@ -11,7 +11,7 @@ from typing import Any
 HERE = Path(__file__).parent
 MARK = "<!-- tables -->\n"
 COMMON = ("schema", "event")
-NAMES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "null": "null"}
+NAMES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "null": "null", "object": "object"}
 
 
 def page() -> str:

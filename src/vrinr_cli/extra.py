@@ -5,7 +5,7 @@ from types import ModuleType
 
 from vrinr_cli.errors import OptionError
 
-PACKAGES = ("torchmetrics", "matplotlib", "jinja2", "PIL")
+PACKAGES = ("torchmetrics", "matplotlib", "jinja2")
 
 
 def require(*names: str) -> None:

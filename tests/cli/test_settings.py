@@ -254,6 +254,19 @@ def test_a_container_is_an_ending_and_no_way_to_another_name(place: Path, name: 
     assert f"container is {name!r}; choose mp4, m4v, mov, mkv, webm" in refused()
 
 
+def test_many_sources_have_the_profile_too(place: Path) -> None:
+    clips.plain(place / "two.mp4", frames=2, size=(48, 64))
+    write(place, '[upscale]\ncontainer = "mkv"\n')
+    line = ["upscale", "in.mp4", "two.mp4", "--method", "bicubic", "-o", "large/"]
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code == 0, done.stderr
+    assert sorted(path.name for path in (place / "large").iterdir()) == ["in.x2.mkv", "two.x2.mkv"]
+    assert "--container given with the name of a file" in refused("--container", "webm", "-o", "out.mp4")
+    write(place, "")
+    done = CliRunner().invoke(app, [*line, "-y", "--progress-file", "state.json"])
+    assert "--progress-file given with a folder or several sources" in done.stderr
+
+
 @pytest.mark.parametrize("path", ["../a.safetensors", "/etc/a.safetensors", "sub/a.safetensors", ".hidden", ""])
 def test_weights_in_a_folders_file_lie_in_it_or_are_bundled(tmp_path: Path, path: str) -> None:
     (tmp_path / "a.toml").write_text(f"[upscale]\nweights = {json.dumps(path)}\n")

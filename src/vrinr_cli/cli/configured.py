@@ -6,6 +6,7 @@ from typer import Context
 from typer.core import TyperCommand
 
 from vrinr_cli.cli import settings
+from vrinr_cli.cli.batch import Outputs
 from vrinr_cli.cli.profiles import Value
 from vrinr_cli.cli.show import say, shown_errors
 
@@ -28,6 +29,8 @@ def _keys(parameter: Any) -> list[str]:
 def _fill(ctx: Context, names: dict[str, str]) -> None:
     sources = {key: ctx.get_parameter_source(name) for key, name in names.items()}
     given = {key for key, source in sources.items() if source is not None and not source.name.startswith("DEFAULT")}
+    if "output" in given and _table(ctx) in settings.WITH_PROFILES and Outputs(ctx.params["output"]).folder is not None:
+        given.remove("output")  # a folder says nothing of the kind of file
     found = settings.layers(ctx.info_name or "", ctx.params.get("profile"))
     told = []
     for layer, taken in settings.chosen(given, found):

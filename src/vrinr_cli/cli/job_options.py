@@ -16,9 +16,8 @@ from vrinr_cli.jobs.events import JobReport, PartReport
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.parts import Part
 
-ENCODER, PART, MACHINE = "How to encode", "Which part", "Machine"
+ENCODER, PART, MACHINE, FILES = "How to encode", "Which part", "Machine", "Many files"
 
-Source = Annotated[Path, typer.Argument(help="Video to read.")]
 Profile = Annotated[
     str | None,
     typer.Option(
@@ -29,7 +28,28 @@ Profile = Annotated[
 ]
 Container = Annotated[
     str | None,
-    typer.Option(help="Kind of file where -o is not given: mp4 m4v mov mkv webm.", rich_help_panel=ENCODER),
+    typer.Option(help="Kind of file where -o names none: mp4 m4v mov mkv webm.", rich_help_panel=ENCODER),
+]
+Sources = Annotated[
+    list[Path],
+    typer.Argument(metavar="SOURCES", help="Videos, folders of videos, or quoted patterns such as '*.mp4'."),
+]
+OutDir = Annotated[
+    Path | None, typer.Option("--out-dir", help="Folder for outputs; made if need be.", rich_help_panel=FILES)
+]
+Suffix = Annotated[
+    str | None,
+    typer.Option(help="Between name and ending of an output: .x4. Default: what was asked", rich_help_panel=FILES),
+]
+Recursive = Annotated[
+    bool,
+    typer.Option("--recursive", help="Folders below too; the tree is kept below --out-dir.", rich_help_panel=FILES),
+]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave out what has an output already.", rich_help_panel=FILES)
+]
+FailFast = Annotated[
+    bool, typer.Option("--fail-fast", help="Stop at the first file that fails.", rich_help_panel=FILES)
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse weights that were fitted to another clip.")]
 Cuts = Annotated[
@@ -124,7 +144,7 @@ def run_job(
     no: bool,
     must_go_on: bool = False,
     dry_run: bool = False,
-    container: str | None = None,
+    makes_folder: bool = False,
     share: str | None = None,
     progress_file: Path | None = None,
     as_json: bool,
@@ -132,6 +152,8 @@ def run_job(
     verbose: bool,
 ) -> None:
     """Ask where something would be replaced, run the job, and show it.
+
+    A missing folder of the output is made only if `makes_folder`, by whoever calls; a plan needs to know.
 
     Raises:
         VrinrError: as the job does.
@@ -144,9 +166,8 @@ def run_job(
         raise OptionError("--part given with --dry-run", hint="leave out one of them: a plan is of the whole job")
     if dry_run and progress_file is not None:
         raise OptionError("--progress-file given with --dry-run", hint="leave out one of them: a plan writes nothing")
-    output = _output(source, output, container, options)
     if dry_run:
-        show_forecast(source, output, options, overwrite=yes, as_json=as_json, quiet=quiet)
+        show_forecast(source, output, options, overwrite=yes, makes_folder=makes_folder, as_json=as_json, quiet=quiet)
         return
     from vrinr_cli.jobs import job  # noqa: PLC0415 - torch and PyAV load here, so --help stays quick
     from vrinr_cli.jobs.folder import JobFolder  # noqa: PLC0415
@@ -171,26 +192,6 @@ def run_job(
         progress.finish(report)
 
 
-def _output(source: Path, output: Path | None, container: str | None, options: UpscaleOptions) -> Path | None:
-    """The output with the ending that was asked for; None leaves the name to the job.
-
-    Raises:
-        OptionError: there is an output already, or no such kind.
-    """
-    if container is None:
-        return output
-    if output is not None:
-        raise OptionError("--container given with -o", hint="leave out --container: the ending says what it is")
-    from vrinr_cli.jobs import job  # noqa: PLC0415
-    from vrinr_cli.video.containers import CONTAINERS  # noqa: PLC0415
-
-    ending = f".{container.lower()}"
-    if ending not in CONTAINERS:
-        known = ", ".join(name.removeprefix(".") for name in CONTAINERS)
-        raise OptionError(f"container is {container!r}", hint=f"choose {known}")
-    return job.default_output(source, options).with_suffix(ending)
-
-
 def kept_progress(shown: Progress, path: Path | None, *, source: Path | None, output: Path) -> Progress:
     """The same way of showing, that keeps the state in a file too where one was named.
 
@@ -207,9 +208,9 @@ def resume_words(target: Path) -> str:
 
 def _agreed(source: Path, target: Path) -> bool:
     """Ask whether to replace an existing file, if there is somebody to ask and it is possible at all."""
-    from vrinr_cli.jobs import job  # noqa: PLC0415
+    from vrinr_cli.jobs import job, sources  # noqa: PLC0415
 
-    job.check_source(source)
+    sources.check_source(source)
     job.check_target(source, target, overwrite=True)
     if not target.exists() or not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         return False

@@ -305,7 +305,20 @@ class _File:
 
 NOT_IN_FILES = frozenset({"output", "overwrite", "no-overwrite", "restart", "skip-damaged", "part", "dry-run"}) | {
     *("progress-file", "json", "quiet", "start", "end", "frames", "profile", "crop", "chart", "html", "csv", "results"),
-    *("reference", "validation", "minutes", "steps", "epochs", "budget", "task"),
+    *(
+        "out-dir",
+        "suffix",
+        "recursive",
+        "skip-existing",
+        "fail-fast",
+        "reference",
+        "validation",
+        "minutes",
+        "steps",
+        "epochs",
+        "budget",
+        "task",
+    ),
 }
 """Options whose place is the command line: what writes, replaces, throws away, loses or leaves out something."""
 

@@ -1,12 +1,12 @@
 """`vrinr upscale`."""
 
-from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
 from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse
+from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
 from vrinr_cli.jobs.options import AudioChoice, Cuts, Method, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
@@ -16,11 +16,18 @@ SIZE = "How large"
 
 
 def upscale(
-    source: options.Source,
+    sources: options.Sources,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm. Default: SOURCE.xSCALE.*"),
+        str | None,
+        typer.Option(
+            "--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm; or a folder. Default: SOURCE.xSCALE.*"
+        ),
     ] = None,
+    out_dir: options.OutDir = None,
+    suffix: options.Suffix = None,
+    recursive: options.Recursive = False,
+    skip_existing: options.SkipExisting = False,
+    fail_fast: options.FailFast = False,
     scale: Annotated[
         str | None,
         typer.Option(
@@ -69,7 +76,7 @@ def upscale(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Make SOURCE larger. The same line again continues a stopped job.
+    """Make SOURCES larger. The same line again continues a stopped job.
 
     Examples:
       vrinr upscale in.mp4 --scale 4
@@ -77,6 +84,8 @@ def upscale(
       vrinr upscale in.mkv --size 3840x2160 --codec h265 -o big.mkv
 
       vrinr upscale in.mp4 --height 1080 --start 1:20 --end 1:25 -o try.mp4
+
+      vrinr upscale holiday/ --recursive -o larger/
     """
     with shown_errors(as_json=json_, resume_hint=options.RESUME_HINT):
         is_sized = any(value is not None for value in (scale, size, height, box))
@@ -105,17 +114,17 @@ def upscale(
             allow_damaged=skip_damaged,
             restart=restart,
         )
-        options.run_job(
-            source,
-            output,
-            asked,
+        manner = Manner(
+            recursive=recursive,
+            skip_existing=skip_existing,
+            fail_fast=fail_fast,
             yes=yes,
             no=no,
             dry_run=dry_run,
-            container=container,
             share=part,
             progress_file=progress_file,
             as_json=json_,
             quiet=quiet,
             verbose=verbose,
         )
+        run_sources(sources, Outputs(output, out_dir, suffix, container), asked, manner)

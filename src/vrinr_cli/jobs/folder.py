@@ -302,19 +302,32 @@ class JobFolder:
     def _name_anew(self) -> None:
         """Name the result, unless there is a file of that name by now."""
         try:
-            self.target.hardlink_to(self.result_path)
+            name_anew(self.result_path, self.target)
         except FileExistsError as error:
             raise self._taken() from error
-        except OSError:  # a file system without links: a moment remains between the look and the rename
-            if os.path.lexists(self.target):
-                raise self._taken() from None
-            self.result_path.replace(self.target)
-        else:
-            self.result_path.unlink()
 
     def _taken(self) -> TargetError:
         name = printable(self.target.name)
         return TargetError(f"{name}: appeared meanwhile; the chunks are kept", hint="use -y to replace it")
+
+
+def name_anew(file: Path, name: Path) -> None:
+    """Give a finished file its name.
+
+    Raises:
+        FileExistsError: there is something of that name by now; it stays, and so does the file.
+        OSError: the file system refuses.
+    """
+    try:
+        name.hardlink_to(file)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: a moment remains between the look and the rename
+        if os.path.lexists(name):
+            raise FileExistsError(name) from None
+        file.replace(name)
+    else:
+        file.unlink()
 
 
 def holders(folder: Path) -> str:

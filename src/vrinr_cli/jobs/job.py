@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from vrinr_cli.errors import (
 )
 from vrinr_cli.jobs import disk, own_files
 from vrinr_cli.jobs import journal as journal_room
+from vrinr_cli.jobs.batch import output_name
 from vrinr_cli.jobs.events import (
     Advanced,
     JobReport,
@@ -47,11 +47,12 @@ from vrinr_cli.jobs.parts import Part, runs_in_words
 from vrinr_cli.jobs.plan import Chunk, Plan, make_plan
 from vrinr_cli.jobs.request import LONGEST_NAME, JobRequest
 from vrinr_cli.jobs.run import make_resources, peak_memory
+from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.jobs.unfinished import stopped_job
-from vrinr_cli.video.containers import CONTAINERS, container_for
+from vrinr_cli.video.containers import container_for
 from vrinr_cli.video.encoders import check_opens
-from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.join import ChunkFile, Cut, Joined, check_holds, join
+from vrinr_cli.video.origin import MARK
 from vrinr_cli.video.probe import probe
 from vrinr_cli.video.verify import VerifyReport, verify
 
@@ -272,16 +273,18 @@ def _nothing_left(folder: JobFolder) -> Iterator[None]:
 
 
 def planned(
-    source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool
+    source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool, makes_folder: bool = False
 ) -> tuple[Plan, Path, tuple[Compute, ...]]:
     """All that is decided before anything is made: the plan, the output as an absolute path, and the devices.
+
+    Arguments are those of `upscale` and `check_target`.
 
     Raises:
         VrinrError: the job cannot be done as asked.
     """
     check_source(source)
     output = default_output(source, options) if output is None else output
-    output = check_target(source, output, overwrite=overwrite)
+    output = check_target(source, output, overwrite=overwrite, makes_folder=makes_folder)
     computes = choose_all(options.device, options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -290,40 +293,31 @@ def planned(
     return plan, output, computes
 
 
-def check_source(source: Path) -> None:
-    """Refuse what is no file before anything is made.
-
-    Raises:
-        OptionError: there is nothing, or a folder.
-    """
-    name = printable(str(source))
-    try:
-        mode = source.stat().st_mode
-    except FileNotFoundError as error:
-        raise OptionError(f"{name}: no such file", hint="check the name") from error
-    except OSError as error:
-        raise OptionError(f"{name}: {cause_of(error)}", hint="check the name") from error
-    if stat.S_ISDIR(mode):
-        raise OptionError(f"{name}: is a folder", hint="give a video file")
-
-
 def default_output(source: Path, options: UpscaleOptions) -> Path:
     """`STEM.x2.mp4` or `STEM.clean.mp4` beside the source: its own ending where vrinr writes that, else .mkv."""
-    word = options.size.word
-    if options.denoise is not None:
-        word = "clean" if word == "x1" else f"clean.{word}"
-    ending = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
-    stem = os.fsdecode(os.fsencode(source.stem)[: 200 - len(word)])
-    return source.with_name(f"{stem}.{word}{ending}")
+    return source.with_name(output_name(source, options))
 
 
-def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
+def check_target(source: Path, output: Path, *, overwrite: bool, makes_folder: bool = False) -> Path:
     """The output as an absolute path, if it may be written.
+
+    Args:
+        source: the video to read.
+        output: the file to write.
+        overwrite: whether an existing output is replaced.
+        makes_folder: whether a missing folder would be made for it.
 
     Raises:
         TargetError: no folder to put it in, an existing file that may not be replaced, an unknown ending.
         OptionError: it is the source itself, by whatever name.
     """
+    if not output.is_dir():
+        container_for(output)
+    return check_place(source, output, overwrite=overwrite, makes_folder=makes_folder)
+
+
+def check_place(source: Path, output: Path, *, overwrite: bool, makes_folder: bool = False) -> Path:
+    """The same for a file of any kind, whose ending is not looked at."""
     name = printable(str(output))
     if len(os.fsencode(output.name)) > LONGEST_NAME:
         raise TargetError(f"{name}: the name is too long", hint=f"{LONGEST_NAME} bytes at most")
@@ -331,15 +325,16 @@ def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
         raise TargetError(f"{name}: is a folder", hint="name a file in it")
     if os.path.lexists(output) and not output.is_file():
         raise TargetError(f"{name}: is no ordinary file", hint="name another file")
-    container_for(output)
-    if not output.parent.is_dir():
-        raise TargetError(f"{printable(str(output.parent))}: no such folder", hint="make it first")
+    place = disk.nearest_folder(output) if makes_folder else output.parent
+    if not place.is_dir():
+        cause = "is no folder" if place.exists() else "no such folder"
+        raise TargetError(f"{printable(str(place))}: {cause}", hint="make it first")
     if output.exists() and output.samefile(source):
         raise OptionError(f"{name}: is the source itself", hint="choose another output")
     if output.exists() and not overwrite:
         raise TargetError(f"{name}: exists already", hint="use -y to replace it")
-    if not os.access(output.parent, os.W_OK):
-        raise TargetError(f"{printable(str(output.parent))}: cannot be written", hint="choose another output")
+    if not os.access(place, os.W_OK):
+        raise TargetError(f"{printable(str(place))}: cannot be written", hint="choose another output")
     return output.parent.resolve() / output.name
 
 
@@ -565,7 +560,7 @@ def _made_by(plan: Plan) -> dict[str, str]:
     if any(key.lower() == "comment" for key in plan.source.metadata):
         return {}
     how = f"weights {plan.weights.path.stem} {plan.weights.digest[:12]}" if plan.weights else plan.method
-    return {"comment": f"vrinr {__version__}, {how}"}
+    return {"comment": f"{MARK}{__version__}, {how}"}
 
 
 def _started(job: _Job) -> Started:
