@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vrinr_cli.cli import pipes
 from vrinr_cli.cli.forecast import print_forecast
 from vrinr_cli.cli.job_options import run_job
 from vrinr_cli.cli.progress import progress_for, show_duration
@@ -77,6 +78,7 @@ class Manner:
     no: bool
     dry_run: bool
     share: str | None
+    pipe_format: str | None
     as_json: bool
     quiet: bool
     verbose: bool
@@ -94,6 +96,11 @@ def run_sources(names: Sequence[Path], outputs: Outputs, options: UpscaleOptions
         VrinrError: names or options are wrong, before anything is made; or the only job failed.
         Exit: with the code of a batch.
     """
+    if pipes.are_asked(names, outputs.output):
+        _run_stream(names, outputs, options, manner)
+        return
+    if manner.pipe_format is not None:
+        raise OptionError("--pipe-format given without -o -", hint="leave it out: the name's ending says the format")
     from vrinr_cli.jobs import sources  # noqa: PLC0415 - PyAV loads here
 
     found = sources.expand(names, recursive=manner.recursive, out_dir=outputs.folder)
@@ -106,6 +113,31 @@ def run_sources(names: Sequence[Path], outputs: Outputs, options: UpscaleOptions
     for words in _left_out_words(left_out):
         _note(words, manner)
     (_plan_batch if manner.dry_run else _run_batch)(items, options, manner)
+
+
+def _run_stream(names: Sequence[Path], outputs: Outputs, options: UpscaleOptions, manner: Manner) -> None:
+    """A job with a pipe at either end: one source, one output."""
+    refused = {
+        "several sources": len(names) > 1,
+        "--out-dir": outputs.out_dir is not None,
+        "--suffix": outputs.suffix is not None,
+        "--recursive": manner.recursive,
+        "--skip-existing": manner.skip_existing,
+        "--fail-fast": manner.fail_fast,
+        "--part": manner.share is not None,
+        "--dry-run": manner.dry_run,
+    }
+    pipes.refuse([name for name, is_given in refused.items() if is_given])
+    pipes.run_stream(
+        names[0],
+        outputs.output,
+        options,
+        pipe_format=manner.pipe_format,
+        overwrite=manner.yes,
+        as_json=manner.as_json,
+        quiet=manner.quiet,
+        verbose=manner.verbose,
+    )
 
 
 def _items(found: "Found", outputs: Outputs, options: UpscaleOptions) -> "tuple[list[Item], list[LeftOut]]":

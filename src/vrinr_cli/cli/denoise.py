@@ -21,7 +21,7 @@ def denoise(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm; or a folder. Default: SOURCE.clean.*"
+            "--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm; a folder; - is stdout. Default: SOURCE.clean.*"
         ),
     ] = None,
     out_dir: options.OutDir = None,
@@ -62,6 +62,7 @@ def denoise(
     pix_fmt: options.PixFmt = None,
     encoder_option: options.EncoderOption = None,
     audio: options.Audio = DEFAULTS.audio,
+    pipe_format: options.PipeFormat = None,
     start: options.Start = None,
     end: options.End = None,
     frames: options.Frames = None,
@@ -126,6 +127,7 @@ def denoise(
             no=no,
             dry_run=dry_run,
             share=part,
+            pipe_format=pipe_format,
             as_json=json_,
             quiet=quiet,
             verbose=verbose,

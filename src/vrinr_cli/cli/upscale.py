@@ -20,7 +20,7 @@ def upscale(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm; or a folder. Default: SOURCE.xSCALE.*"
+            "--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm; a folder; - is stdout. Default: SOURCE.xSCALE.*"
         ),
     ] = None,
     out_dir: options.OutDir = None,
@@ -54,6 +54,7 @@ def upscale(
     pix_fmt: options.PixFmt = None,
     encoder_option: options.EncoderOption = None,
     audio: options.Audio = DEFAULTS.audio,
+    pipe_format: options.PipeFormat = None,
     start: options.Start = None,
     end: options.End = None,
     frames: options.Frames = None,
@@ -119,6 +120,7 @@ def upscale(
             no=no,
             dry_run=dry_run,
             share=part,
+            pipe_format=pipe_format,
             as_json=json_,
             quiet=quiet,
             verbose=verbose,

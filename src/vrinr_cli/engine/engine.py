@@ -151,7 +151,7 @@ class Engine:
         self._per_pixel: float | None = None
 
     @torch.inference_mode()
-    def restore(self, frames: Iterable[Frame], wanted: range) -> Iterator[Frame]:
+    def restore(self, frames: Iterable[Frame], wanted: range, *, may_end: bool = False) -> Iterator[Frame]:
         """Restore the frames whose index is in `wanted`.
 
         Args:
@@ -159,6 +159,7 @@ class Engine:
                 first of the clip) to `context` frames after the last (or the last of the clip). Those that begin a
                 scene say so.
             wanted: indices to give back.
+            may_end: whether the clip may end before the last wanted frame, as where its length is not known.
 
         Raises:
             EngineError: memory does not suffice for the smallest tile, a result is not finite in float32, or a
@@ -179,6 +180,8 @@ class Engine:
             if ran_out:  # told here, as the handler's traceback still holds the tensors
                 self._halve(done)
             elif done < wanted.stop:
+                if may_end and window.has_ended_before(done):
+                    return
                 raise _absent(done)
 
     @torch.inference_mode()
@@ -222,6 +225,8 @@ class Engine:
         """Every wanted frame with what the network adds to it."""
         if self.networks is None:
             for index in range(first, stop):
+                if not window.holds(index):
+                    return
                 frame = window.frame(index)
                 yield frame, self._of_clip(frame)
                 window.forget_before(index + 1)
@@ -246,6 +251,8 @@ class Engine:
         networks = self._need()
         size = self.geometry.target_size
         for start in range(first, stop, BLOCK_FRAMES):
+            if not window.holds(start):
+                return
             end = min(start + BLOCK_FRAMES, stop)
             pictures = torch.zeros(end - start, 3, *size, dtype=torch.float16, device=self.compute.device)
             for tile in tiles:
@@ -253,6 +260,8 @@ class Engine:
                 for index, residual in self._answers(window, networks.fast, tile, start, end):
                     part[index - start] = residual
             for index in range(start, end):
+                if not window.holds(index):
+                    return
                 yield index, pictures[index - start].float()
 
     def _answers(
@@ -478,6 +487,8 @@ class _Window:
     def __init__(self, frames: Iterator[Frame]) -> None:
         self.frames = frames
         self.kept: dict[int, Frame] = {}
+        self.last = -1
+        """Index of the last frame that came."""
         self.ended = False
 
     def holds(self, index: int) -> bool:
@@ -488,7 +499,12 @@ class _Window:
                 self.ended = True
             else:
                 self.kept[frame.index] = frame
+                self.last = frame.index
         return index in self.kept
+
+    def has_ended_before(self, index: int) -> bool:
+        """Whether the clip's last frame is the one before this; it may have been forgotten."""
+        return not self.holds(index) and self.last == index - 1
 
     def _next(self) -> Frame | None:
         """The next frame; memory that runs out while reading is not the network's, and does not end the clip."""

@@ -16,6 +16,7 @@ class Started:
     target_size: tuple[int, int]
     """(height, width)."""
     frames: int
+    """0 where nobody knows, as of a pipe."""
     done: int
     """Frames that an earlier run has left finished."""
     codec: str
@@ -31,6 +32,7 @@ class Advanced:
 
     done: int
     total: int
+    """0 where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
