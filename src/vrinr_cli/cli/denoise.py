@@ -5,7 +5,7 @@ from typing import Annotated, cast
 import typer
 
 from vrinr_cli.cli import job_options as options
-from vrinr_cli.cli import parse
+from vrinr_cli.cli import parse, pipes
 from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
 from vrinr_cli.jobs.options import AudioChoice, Cuts, DenoiseOptions, UpscaleOptions
@@ -93,7 +93,7 @@ def denoise(
 
       vrinr denoise '*.mp4' --skip-existing
     """
-    with shown_errors(as_json=json_, resume_hint=options.RESUME_HINT):
+    with shown_errors(as_json=json_ and not pipes.takes_stdout(output), resume_hint=options.RESUME_HINT):
         asked = UpscaleOptions(
             size=SizeRequest(scale=scale),
             denoise=DenoiseOptions(sigma=sigma, strength=strength, keep_grain=keep_grain, zero_shot=zero_shot),

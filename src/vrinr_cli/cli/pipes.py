@@ -26,6 +26,11 @@ def are_asked(sources: Sequence[Path], output: str | None) -> bool:
     return PIPE in sources or takes_stdout(output)
 
 
+def takes_stdout(output: Path | None) -> bool:
+    """Whether stdout has the video, and so no word."""
+    return output == PIPE
+
+
 def refuse(given: list[str]) -> None:
     """Refuse options by name.
 
@@ -33,7 +38,7 @@ def refuse(given: list[str]) -> None:
         OptionError: there are any.
     """
     if given:
-        raise OptionError(f"{', '.join(given)} given with -", hint="leave it out, or give files by name")
+        raise OptionError(f"{', '.join(given)} given with -", hint="leave that out, or give files by name")
 
 
 def run_stream(
@@ -126,6 +131,7 @@ def _outgoing(output: Path) -> "Iterator[Path | PipeOutput]":
 
     sys.stdout.flush()
     _set_binary(_STDOUT)
+    _fill_descriptors()
     data = os.dup(_STDOUT)
     try:
         os.dup2(_STDERR, _STDOUT)
@@ -134,6 +140,13 @@ def _outgoing(output: Path) -> "Iterator[Path | PipeOutput]":
         sys.stdout.flush()
         os.dup2(data, _STDOUT)
         os.close(data)
+
+
+def _fill_descriptors() -> None:
+    """Nothing but stderr may have its number, where the process was started without one."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(spare)
 
 
 def _set_binary(descriptor: int) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, cast
 import typer
 
 from vrinr_cli.cli import job_options as options
-from vrinr_cli.cli import parse
+from vrinr_cli.cli import parse, pipes
 from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
 from vrinr_cli.jobs.options import AudioChoice, Cuts, Method, UpscaleOptions
@@ -85,7 +85,7 @@ def upscale(
 
       vrinr upscale holiday/ --recursive -o larger/
     """
-    with shown_errors(as_json=json_, resume_hint=options.RESUME_HINT):
+    with shown_errors(as_json=json_ and not pipes.takes_stdout(output), resume_hint=options.RESUME_HINT):
         is_sized = any(value is not None for value in (scale, size, height, box))
         asked = UpscaleOptions(
             size=SizeRequest(scale=scale, size=size, height=height, box=box) if is_sized else DEFAULTS.size,

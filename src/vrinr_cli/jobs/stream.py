@@ -128,9 +128,9 @@ def check_options(options: UpscaleOptions, *, from_pipe: bool, to_pipe: bool) ->
     refused = chunks | sound | (times if from_pipe else {}) | (encoder if to_pipe else {})
     given = [name for name, is_given in refused.items() if is_given]
     if given:
-        are = "has" if len(given) == 1 else "have"
+        have, them = ("has", "it") if len(given) == 1 else ("have", "them")
         where = "stdin and stdout" if from_pipe and to_pipe else "stdin" if from_pipe else "stdout"
-        raise OptionError(f"{', '.join(given)} {are} no meaning with video through {where}", hint="leave it out")
+        raise OptionError(f"{', '.join(given)} {have} no meaning with video through {where}", hint=f"leave {them} out")
 
 
 @dataclass(frozen=True, slots=True)

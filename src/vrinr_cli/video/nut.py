@@ -1,10 +1,10 @@
 """NUT through a pipe: pictures of any kind with the time of each, by FFmpeg's demuxer and muxer.
 
-It says nothing of colors: FFmpeg writes "unknown" where the format has a place for them.
+It says nothing of colors: FFmpeg writes "unknown" where the format has a place for them. Nor can its muxer be told the
+shape of samples through PyAV 18.1.
 """
 
 from collections.abc import Generator
-from fractions import Fraction
 
 import av
 from av.container import InputContainer
@@ -16,9 +16,11 @@ from vrinr_cli.video.encoders import VideoTarget
 from vrinr_cli.video.files import BITEXACT, cause_of
 from vrinr_cli.video.pipes import PipeInput, PipeOutput
 from vrinr_cli.video.pixels import to_av_frame
-from vrinr_cli.video.source import LARGEST_PICTURE, decoder_name, decoder_of, is_picture, only
+from vrinr_cli.video.source import LARGEST_PICTURE, decoder_name, decoder_of, is_picture
 
 MAGIC = b"nut/multimedia container\0"
+_HEADERS, _AROUND_PACKET = 1 << 14, 128
+"""Bytes that are no packet's content, at most: in headers and the index of a stream, and before each packet."""
 _UNHELD = frozenset(["yuv440p10le", "yuv440p12le"])
 """Planar formats that read back as others."""
 
@@ -37,10 +39,11 @@ class NutInput:
         Raises:
             InputError: it is no NUT, or without video that can be read.
         """
+        self._pipe = pipe
         try:
             self._container: InputContainer = av.open(pipe, mode="r", format="nut", metadata_errors="replace")
         except (av.FFmpegError, ValueError) as error:
-            raise _damaged("the header", cause_of(error)) from error
+            raise _damaged("its head", f"is cut or damaged: {cause_of(error)}") from error
         try:
             self.stream = _video(self._container)
         except InputError:
@@ -58,11 +61,17 @@ class NutInput:
         Raises:
             InputError: a picture is cut or damaged; says which.
         """
-        only(self._container, self.stream)
         context = decoder_of(self.stream, decoder_name(self.stream))
-        number = 0
+        is_raw, size = context.codec.name == "rawvideo", 0
+        number = packets = known = 0
         try:
-            for packet in self._container.demux(self.stream):
+            for packet in self._container.demux():
+                packets, known = packets + 1, known + packet.size
+                if packet.stream_index != self.stream.index:
+                    continue
+                if is_raw and packet.size not in {0, size or packet.size}:
+                    raise _damaged(f"frame {number}", f"is {packet.size} bytes and not {size}: cut or damaged")
+                size = size or packet.size
                 for picture in context.decode(packet):
                     if picture.is_corrupt:
                         raise _damaged(f"frame {number}", "is damaged")
@@ -70,6 +79,9 @@ class NutInput:
                     number += 1
         except av.FFmpegError as error:
             raise _damaged(f"frame {number}", f"is cut or damaged: {cause_of(error)}") from error
+        lost = self._pipe.bytes - known - _HEADERS - _AROUND_PACKET * packets
+        if lost > 0:  # the demuxer passes over what it does not know, to the next packet or the end
+            raise _damaged(f"frame {number}", f"is not the end: {self._pipe.bytes - known} bytes could not be read")
 
     def close(self) -> None:
         """Let go of the decoder; the pipe stays open."""
@@ -94,7 +106,6 @@ class NutWriter:
         context.height, context.width = target.size
         context.pix_fmt = target.pix_fmt
         context.time_base, context.framerate = target.time_base, target.nominal_rate
-        context.sample_aspect_ratio = target.sample_aspect_ratio or Fraction(0)
         self._stream.time_base = target.time_base
 
     def write(self, frame: Frame) -> None:

@@ -39,7 +39,7 @@ _HINT = "pipe y4m or nut, as `ffmpeg -i FILE -f yuv4mpegpipe -` writes"
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
+class PipedPicture:
     """One picture as it came."""
 
     planes: tuple[Plane, ...]
@@ -51,7 +51,7 @@ class _Picture:
 class PipedSource:
     """A clip from a pipe. Its frames come once. Used as a context manager."""
 
-    def __init__(self, info: SourceInfo, pictures: Generator[_Picture], *, allow_damaged: bool) -> None:
+    def __init__(self, info: SourceInfo, pictures: Generator[PipedPicture], *, allow_damaged: bool) -> None:
         """Made by `open_piped`."""
         self.info = info
         """With a timeline of the first frame alone."""
@@ -168,7 +168,7 @@ def _open_y4m(pipe: PipeInput, *, allow_damaged: bool) -> PipedSource:
         is_interlaced=header.is_interlaced,
         notes=_notes(color, is_interlaced=header.is_interlaced),
     )
-    pictures = (_Picture(planes, n, 1) for n, planes in enumerate(y4m.read_pictures(pipe, header)))
+    pictures = (PipedPicture(planes, n, 1) for n, planes in enumerate(y4m.read_pictures(pipe, header)))
     return PipedSource(info, pictures, allow_damaged=allow_damaged)
 
 
@@ -217,7 +217,7 @@ def _nut_info(source: nut.NutInput, first: av.VideoFrame) -> SourceInfo:
 
 def _nut_pictures(
     source: nut.NutInput, first: av.VideoFrame, rest: Generator[av.VideoFrame], info: SourceInfo
-) -> Generator[_Picture]:
+) -> Generator[PipedPicture]:
     """All pictures; closes the stream at the end."""
     with closing(source), closing(rest):
         yield _nut_picture(first, 0, info)
@@ -225,7 +225,7 @@ def _nut_pictures(
             yield _nut_picture(picture, number, info)
 
 
-def _nut_picture(picture: av.VideoFrame, number: int, info: SourceInfo) -> _Picture:
+def _nut_picture(picture: av.VideoFrame, number: int, info: SourceInfo) -> PipedPicture:
     if (picture.height, picture.width) != info.size:
         raise InputError(
             f"stdin: frame {number} is {picture.width}x{picture.height}, "
@@ -236,7 +236,7 @@ def _nut_picture(picture: av.VideoFrame, number: int, info: SourceInfo) -> _Pict
         planes = planes_of(picture, info.format)
     except InputError as error:
         raise InputError(f"stdin: frame {number}: {error}", hint=error.hint) from error
-    return _Picture(planes, picture.pts, picture.duration or 0)
+    return PipedPicture(planes, picture.pts, picture.duration or 0)
 
 
 def _info(container: str, size: tuple[int, int], kind: PlaneFormat, color: ColorSpec, timeline: Timeline) -> SourceInfo:

@@ -22,6 +22,8 @@ class PipeInput:
         """The descriptor stays the caller's to close."""
         self._wait = _Wait(descriptor, writes=False)
         self._held = b""
+        self.bytes = 0
+        """That have come so far."""
         self.has_ended = False
         """Whether the other end has closed it and all was read."""
 
@@ -66,6 +68,7 @@ class PipeInput:
         self._wait.until_ready()
         found = os.read(self._wait.descriptor, min(count, 1 << 20))
         self.has_ended = self.has_ended or not found
+        self.bytes += len(found)
         return found
 
 

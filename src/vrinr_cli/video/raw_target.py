@@ -118,9 +118,16 @@ def _untold(kind: PipeFormat, info: SourceInfo, target: VideoTarget) -> tuple[st
         f"{kind} does not tell where chroma lies: this is {color.chroma_site.name.lower().replace('_', ' ')}": (
             is_site_untold and (kind == "nut" or planes.depth > 8 or color.chroma_site not in y4m.SITES.values())
         ),
+        f"{kind} does not tell the shape of samples: this is {_ratio_words(target.sample_aspect_ratio)}": (
+            kind == "nut" and target.sample_aspect_ratio not in {None, 1}
+        ),
         f"{kind} does not tell that the picture is turned by {info.rotation} degrees": info.rotation != 0,
         f"RGB becomes {planes.name}; --pipe-format nut keeps RGB": (
             info.format.family is Family.RGB and planes.family is not Family.RGB
         ),
     }
     return tuple(note for note, is_told in told.items() if is_told)
+
+
+def _ratio_words(ratio: Fraction | None) -> str:
+    return f"{ratio.numerator}:{ratio.denominator}" if ratio else "unknown"
