@@ -49,7 +49,7 @@ def out_of_file(source: Path, options: UpscaleOptions, kind: PipeFormat = "y4m")
 
 def piped_pictures(content: bytes) -> tuple[list[tuple[Plane, ...]], list[Fraction]]:
     """Pictures and times in what went into a pipe, as FFmpeg reads it."""
-    with av.open(io.BytesIO(content)) as file:
+    with av.open(io.BytesIO(content), "r") as file:
         frames = list(file.decode(video=0))
     kind = plane_format(frames[0].format.name)
     return [planes_of(frame, kind) for frame in frames], [frame.pts * frame.time_base for frame in frames]
@@ -82,7 +82,7 @@ def test_a_file_from_a_pipe_is_that_of_the_file_job(
     assert largest_difference(all_planes(tmp_path / "file.mkv"), all_planes(tmp_path / "pipe.mkv")) <= codes
     file, pipe = facts(tmp_path / "file.mkv"), facts(tmp_path / "pipe.mkv")
     assert (pipe.seconds, pipe.size, pipe.pix_fmt) == (file.seconds, file.size, file.pix_fmt)
-    assert (report.frames, report.largest_time_error) == (11, 0)
+    assert (report.frames, report.largest_time_error) == (11, Fraction(0))
     expected = [f"in{ending}", "file.mkv", "pipe.mkv", "tiny.safetensors"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(expected)
 

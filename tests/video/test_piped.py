@@ -186,7 +186,7 @@ def test_ffmpeg_reads_what_is_written(tmp_path: Path, pix_fmt: str, kind: PipeFo
             pts = info.timeline.pts[0] + 40 * number
             writer.write(Frame(number, picture, target.format, target.color, pts, 40, target.time_base))
         writer.close()
-    with av.open(io.BytesIO(going.content)) as file:
+    with av.open(io.BytesIO(going.content), "r") as file:
         assert file.streams.video[0].sample_aspect_ratio == (Fraction(4, 3) if kind == "y4m" else None)
         assert file.streams.video[0].average_rate == 25
         found = list(file.decode(video=0))

@@ -130,7 +130,7 @@ def _run_stream(names: Sequence[Path], outputs: Outputs, options: UpscaleOptions
     pipes.refuse([name for name, is_given in refused.items() if is_given])
     pipes.run_stream(
         names[0],
-        outputs.output,
+        None if outputs.output is None else Path(outputs.output),
         options,
         pipe_format=manner.pipe_format,
         overwrite=manner.yes,

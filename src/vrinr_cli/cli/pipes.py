@@ -26,9 +26,9 @@ def are_asked(sources: Sequence[Path], output: str | None) -> bool:
     return PIPE in sources or takes_stdout(output)
 
 
-def takes_stdout(output: Path | None) -> bool:
+def takes_stdout(output: str | None) -> bool:
     """Whether stdout has the video, and so no word."""
-    return output == PIPE
+    return output == str(PIPE)
 
 
 def refuse(given: list[str]) -> None:
