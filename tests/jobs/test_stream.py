@@ -52,7 +52,13 @@ def piped_pictures(content: bytes) -> tuple[list[tuple[Plane, ...]], list[Fracti
     with av.open(io.BytesIO(content), "r") as file:
         frames = list(file.decode(video=0))
     kind = plane_format(frames[0].format.name)
-    return [planes_of(frame, kind) for frame in frames], [frame.pts * frame.time_base for frame in frames]
+    return [planes_of(frame, kind) for frame in frames], [seconds_of(frame) for frame in frames]
+
+
+def seconds_of(frame: av.VideoFrame) -> Fraction:
+    assert frame.pts is not None
+    assert frame.time_base is not None
+    return frame.pts * frame.time_base
 
 
 def largest_difference(one: list[tuple[Plane, ...]], two: list[tuple[Plane, ...]]) -> int:
