@@ -21,7 +21,9 @@ def denoise(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm; a folder; - is stdout. Default: SOURCE.clean.*"
+            "--output",
+            "-o",
+            help="File to write: .mp4 .m4v .mov .mkv .webm; a folder; - is stdout. Default: SOURCE.clean.*",
         ),
     ] = None,
     out_dir: options.OutDir = None,

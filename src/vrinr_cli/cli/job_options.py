@@ -18,7 +18,10 @@ ENCODER, PART, MACHINE, FILES = "How to encode", "Which part", "Machine", "Many 
 
 Sources = Annotated[
     list[Path],
-    typer.Argument(metavar="SOURCES", help="Videos, folders of videos, or quoted patterns such as '*.mp4'; - is y4m or nut from stdin."),
+    typer.Argument(
+        metavar="SOURCES",
+        help="Videos, folders of videos, or quoted patterns such as '*.mp4'; - is y4m or nut from stdin.",
+    ),
 ]
 OutDir = Annotated[
     Path | None, typer.Option("--out-dir", help="Folder for outputs; made if need be.", rich_help_panel=FILES)

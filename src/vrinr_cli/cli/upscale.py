@@ -20,7 +20,9 @@ def upscale(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm; a folder; - is stdout. Default: SOURCE.xSCALE.*"
+            "--output",
+            "-o",
+            help="File to write: .mp4 .m4v .mov .mkv .webm; a folder; - is stdout. Default: SOURCE.xSCALE.*",
         ),
     ] = None,
     out_dir: options.OutDir = None,
