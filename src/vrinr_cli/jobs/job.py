@@ -273,7 +273,7 @@ def check_target(source: Path | None, output: Path, *, overwrite: bool, makes_fo
     return check_place(source, output, overwrite=overwrite, makes_folder=makes_folder)
 
 
-def check_place(source: Path, output: Path, *, overwrite: bool, makes_folder: bool = False) -> Path:
+def check_place(source: Path | None, output: Path, *, overwrite: bool, makes_folder: bool = False) -> Path:
     """The same for a file of any kind, whose ending is not looked at."""
     name = printable(str(output))
     if len(os.fsencode(output.name)) > LONGEST_NAME:
