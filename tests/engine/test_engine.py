@@ -1,5 +1,6 @@
 """The engine: whatever is cut, redone or measured, the frames are those of the plain way."""
 
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -460,6 +461,20 @@ def test_weights_too_large_for_half_precision_are_redone() -> None:
 
 
 # Frames come one by one
+
+
+@pytest.mark.parametrize("tile", [None, 10])
+@pytest.mark.parametrize("method", ["vrinr", "bicubic"])
+@pytest.mark.parametrize("frames", [1, BLOCK_FRAMES, BLOCK_FRAMES + 3])
+def test_a_clip_of_unknown_length_ends_where_it_ends(method: str, tile: int | None, frames: int) -> None:
+    shape = geometry((12, 12), (15, 15))
+    shown = clip(shape, frames)
+    known = restored(Engine(network(), shape, FP32, method=method, tile=tile), shown)
+    engine = Engine(network(), shape, FP32, method=method, tile=tile)
+    open_ended = list(engine.restore(iter(shown), range(sys.maxsize), may_end=True))
+    assert largest_difference(known, open_ended) == 0
+    with pytest.raises(EngineError, match=r"^frame 1 did not come$"):  # a gap is no end
+        list(engine.restore(iter([shown[0], replace(shown[0], index=2)]), range(sys.maxsize), may_end=True))
 
 
 @pytest.mark.parametrize("tile", [None, 10])

@@ -193,5 +193,9 @@ def test_a_tracker_follows_a_job() -> None:
     state = tracker.state
     assert (state.done, state.total, state.percent, state.chunks, state.chunks_done) == (5, 10, 50.0, 2, 1)
     assert (state.fps, state.seconds, state.seconds_left) == (0.25, 8.0, 20.0)
+    of_a_pipe = Tracker(lambda: now)
+    of_a_pipe(Started(Path("-"), Path("b"), (2, 2), (4, 4), 0, 0, "h264", "yuv420p", "cpu", "vrinr"))
+    of_a_pipe(Advanced(3, 0))
+    assert (of_a_pipe.state.done, of_a_pipe.state.percent, of_a_pipe.state.seconds_left) == (3, None, None)
     tracker(Stepped("join"))
     assert tracker.state.step == "join"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vrinr_cli.cli import pipes
 from vrinr_cli.cli.forecast import print_forecast
 from vrinr_cli.cli.job_options import run_job
 from vrinr_cli.cli.progress import progress_for, show_duration
@@ -82,6 +83,7 @@ class Manner:
     dry_run: bool
     share: str | None
     progress_file: Path | None
+    pipe_format: str | None
     as_json: bool
     quiet: bool
     verbose: bool
@@ -99,6 +101,11 @@ def run_sources(names: Sequence[Path], outputs: Outputs, options: UpscaleOptions
         VrinrError: names or options are wrong, before anything is made; or the only job failed.
         Exit: with the code of a batch.
     """
+    if pipes.are_asked(names, outputs.output):
+        _run_stream(names, outputs, options, manner)
+        return
+    if manner.pipe_format is not None:
+        raise OptionError("--pipe-format given without -o -", hint="leave it out: the name's ending says the format")
     from vrinr_cli.jobs import sources  # noqa: PLC0415 - PyAV loads here
 
     found = sources.expand(names, recursive=manner.recursive, out_dir=outputs.folder)
@@ -115,6 +122,32 @@ def run_sources(names: Sequence[Path], outputs: Outputs, options: UpscaleOptions
     for words in _left_out_words(left_out):
         _note(words, manner)
     (_plan_batch if manner.dry_run else _run_batch)(items, options, manner)
+
+
+def _run_stream(names: Sequence[Path], outputs: Outputs, options: UpscaleOptions, manner: Manner) -> None:
+    """A job with a pipe at either end: one source, one output."""
+    refused = {
+        "several sources": len(names) > 1,
+        "--out-dir": outputs.out_dir is not None,
+        "--suffix": outputs.suffix is not None,
+        "--recursive": manner.recursive,
+        "--skip-existing": manner.skip_existing,
+        "--fail-fast": manner.fail_fast,
+        "--part": manner.share is not None,
+        "--dry-run": manner.dry_run,
+        "--progress-file": manner.progress_file is not None,
+    }
+    pipes.refuse([name for name, is_given in refused.items() if is_given])
+    pipes.run_stream(
+        names[0],
+        None if outputs.output is None else Path(outputs.output),
+        options,
+        pipe_format=manner.pipe_format,
+        overwrite=manner.yes,
+        as_json=manner.as_json,
+        quiet=manner.quiet,
+        verbose=manner.verbose,
+    )
 
 
 def _items(found: "Found", outputs: Outputs, options: UpscaleOptions) -> "tuple[list[Item], list[LeftOut]]":

@@ -5,7 +5,7 @@ from typing import Annotated, cast
 import typer
 
 from vrinr_cli.cli import job_options as options
-from vrinr_cli.cli import parse
+from vrinr_cli.cli import parse, pipes
 from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
 from vrinr_cli.jobs.options import AudioChoice, Cuts, DenoiseOptions, UpscaleOptions
@@ -21,7 +21,9 @@ def denoise(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm; or a folder. Default: SOURCE.clean.*"
+            "--output",
+            "-o",
+            help="File to write: .mp4 .m4v .mov .mkv .webm; a folder; - is stdout. Default: SOURCE.clean.*",
         ),
     ] = None,
     out_dir: options.OutDir = None,
@@ -64,6 +66,7 @@ def denoise(
     encoder_option: options.EncoderOption = None,
     audio: options.Audio = DEFAULTS.audio,
     container: options.Container = None,
+    pipe_format: options.PipeFormat = None,
     start: options.Start = None,
     end: options.End = None,
     frames: options.Frames = None,
@@ -95,7 +98,7 @@ def denoise(
 
       vrinr denoise '*.mp4' --skip-existing
     """
-    with shown_errors(as_json=json_, resume_hint=options.RESUME_HINT):
+    with shown_errors(as_json=json_ and not pipes.takes_stdout(output), resume_hint=options.RESUME_HINT):
         asked = UpscaleOptions(
             size=SizeRequest(scale=scale),
             denoise=DenoiseOptions(sigma=sigma, strength=strength, keep_grain=keep_grain, zero_shot=zero_shot),
@@ -130,6 +133,7 @@ def denoise(
             dry_run=dry_run,
             share=part,
             progress_file=progress_file,
+            pipe_format=pipe_format,
             as_json=json_,
             quiet=quiet,
             verbose=verbose,

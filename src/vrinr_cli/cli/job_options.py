@@ -32,7 +32,10 @@ Container = Annotated[
 ]
 Sources = Annotated[
     list[Path],
-    typer.Argument(metavar="SOURCES", help="Videos, folders of videos, or quoted patterns such as '*.mp4'."),
+    typer.Argument(
+        metavar="SOURCES",
+        help="Videos, folders of videos, or quoted patterns such as '*.mp4'; - is y4m or nut from stdin.",
+    ),
 ]
 OutDir = Annotated[
     Path | None, typer.Option("--out-dir", help="Folder for outputs; made if need be.", rich_help_panel=FILES)
@@ -50,6 +53,12 @@ SkipExisting = Annotated[
 ]
 FailFast = Annotated[
     bool, typer.Option("--fail-fast", help="Stop at the first file that fails.", rich_help_panel=FILES)
+]
+PipeFormat = Annotated[
+    str | None,
+    typer.Option(
+        help="What -o - writes: y4m, or nut with the time of each frame. Default: y4m", rich_help_panel=ENCODER
+    ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse weights that were fitted to another clip.")]
 Cuts = Annotated[

@@ -136,6 +136,9 @@ def preview(
             threads=threads,
             allow_damaged=skip_damaged,
         )
+        from vrinr_cli import extra  # noqa: PLC0415
+
+        extra.load("PIL", what="a preview", extra="preview")
         from vrinr_cli.jobs import preview as room  # noqa: PLC0415 - torch and PyAV load here
         from vrinr_cli.jobs.spot import Window  # noqa: PLC0415
         from vrinr_cli.record import to_plain  # noqa: PLC0415

@@ -111,12 +111,12 @@ class Bar(Lines):
         columns = (
             TextColumn("{task.fields[step]}"),
             BarColumn(),
-            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("{task.completed}{task.fields[of]}"),
             TaskProgressColumn(),
             TextColumn("{task.fields[speed]}"),
         )
         self.rich = RichProgress(*columns, console=Console(stderr=True, markup=False), transient=True)
-        self.task = self.rich.add_task("", total=1, visible=False, step=f"{head}frames", speed="")
+        self.task = self.rich.add_task("", total=1, visible=False, step=f"{head}frames", of="", speed="")
         self.rate = Rate(time.monotonic())
         self.device = ""
 
@@ -134,7 +134,13 @@ class Bar(Lines):
         if isinstance(event, Started):
             self.rate = Rate(time.monotonic())
             self.device = event.device
-            self.rich.update(self.task, visible=True, total=event.frames, completed=event.done)
+            self.rich.update(
+                self.task,
+                visible=True,
+                total=event.frames or None,
+                completed=event.done,
+                of=f"/{event.frames}" if event.frames else "",
+            )
             self.rich.console.print(printable(f"{self.head}{started_words(event)}"), highlight=False)
         elif isinstance(event, Advanced):
             self.rate.add(time.monotonic())
@@ -154,6 +160,8 @@ class Bar(Lines):
         rate = self.rate.per_second
         if rate is None:
             return self.device
+        if not event.total:  # a pipe: nobody knows
+            return f"{show_rate(rate)} fps  {self.device}"
         left = show_duration((event.total - event.done) / rate)
         return f"{show_rate(rate)} fps  {left} left  {self.device}"
 
@@ -196,8 +204,9 @@ def rounded(value: Any) -> Any:
 def started_words(event: Started) -> str:
     """One line before the work."""
     before, after = event.source_size, event.target_size
+    frames = counted(event.frames, "frame") if event.frames else "frames until it ends"
     return (
-        f"{event.source.name}: {before[1]}x{before[0]} -> {after[1]}x{after[0]}, {counted(event.frames, 'frame')}, "
+        f"{event.source.name}: {before[1]}x{before[0]} -> {after[1]}x{after[0]}, {frames}, "
         f"{event.method} on {event.device}, {event.codec} {event.pix_fmt}"
     )
 

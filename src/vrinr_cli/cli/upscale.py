@@ -5,7 +5,7 @@ from typing import Annotated, cast
 import typer
 
 from vrinr_cli.cli import job_options as options
-from vrinr_cli.cli import parse
+from vrinr_cli.cli import parse, pipes
 from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
 from vrinr_cli.jobs.options import AudioChoice, Cuts, Method, UpscaleOptions
@@ -20,7 +20,9 @@ def upscale(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm; or a folder. Default: SOURCE.xSCALE.*"
+            "--output",
+            "-o",
+            help="File to write: .mp4 .m4v .mov .mkv .webm; a folder; - is stdout. Default: SOURCE.xSCALE.*",
         ),
     ] = None,
     out_dir: options.OutDir = None,
@@ -56,6 +58,7 @@ def upscale(
     encoder_option: options.EncoderOption = None,
     audio: options.Audio = DEFAULTS.audio,
     container: options.Container = None,
+    pipe_format: options.PipeFormat = None,
     start: options.Start = None,
     end: options.End = None,
     frames: options.Frames = None,
@@ -87,7 +90,7 @@ def upscale(
 
       vrinr upscale holiday/ --recursive -o larger/
     """
-    with shown_errors(as_json=json_, resume_hint=options.RESUME_HINT):
+    with shown_errors(as_json=json_ and not pipes.takes_stdout(output), resume_hint=options.RESUME_HINT):
         is_sized = any(value is not None for value in (scale, size, height, box))
         asked = UpscaleOptions(
             size=SizeRequest(scale=scale, size=size, height=height, box=box) if is_sized else DEFAULTS.size,
@@ -123,6 +126,7 @@ def upscale(
             dry_run=dry_run,
             share=part,
             progress_file=progress_file,
+            pipe_format=pipe_format,
             as_json=json_,
             quiet=quiet,
             verbose=verbose,

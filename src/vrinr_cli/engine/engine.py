@@ -159,7 +159,7 @@ class Engine:
                 first of the clip) to `context` frames after the last (or the last of the clip). Those that begin a
                 scene say so.
             wanted: indices to give back.
-            may_end: whether the clip may end before the last wanted frame, as where nobody knows its length.
+            may_end: whether the clip may end before the last wanted frame, as where its length is not known.
 
         Raises:
             EngineError: memory does not suffice for the smallest tile, a result is not finite in float32, or a
@@ -179,9 +179,9 @@ class Engine:
                 ran_out = True
             if ran_out:  # told here, as the handler's traceback still holds the tensors
                 self._halve(done)
-            elif may_end:
-                return
             elif done < wanted.stop:
+                if may_end and window.has_ended_before(done):
+                    return
                 raise _absent(done)
 
     @torch.inference_mode()
@@ -224,12 +224,12 @@ class Engine:
     def _residuals(self, window: "_Window", first: int, stop: int) -> Iterator[tuple[Frame, Tensor | None]]:
         """Every wanted frame with what the network adds to it."""
         if self.networks is None:
-            index = first
-            while index < stop and window.holds(index):
+            for index in range(first, stop):
+                if not window.holds(index):
+                    return
                 frame = window.frame(index)
                 yield frame, self._of_clip(frame)
-                index += 1
-                window.forget_before(index)
+                window.forget_before(index + 1)
             return
         tiles = self._tiles()
         found = (
@@ -250,17 +250,19 @@ class Engine:
     def _blocks(self, window: "_Window", tiles: list[Tile], first: int, stop: int) -> Iterator[tuple[int, Tensor]]:
         networks = self._need()
         size = self.geometry.target_size
-        start = first
-        while start < stop and window.holds(start):
-            end = next(n for n in range(min(start + BLOCK_FRAMES, stop), start, -1) if window.holds(n - 1))
+        for start in range(first, stop, BLOCK_FRAMES):
+            if not window.holds(start):
+                return
+            end = min(start + BLOCK_FRAMES, stop)
             pictures = torch.zeros(end - start, 3, *size, dtype=torch.float16, device=self.compute.device)
             for tile in tiles:
                 part = pictures[..., tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop]
                 for index, residual in self._answers(window, networks.fast, tile, start, end):
                     part[index - start] = residual
             for index in range(start, end):
+                if not window.holds(index):
+                    return
                 yield index, pictures[index - start].float()
-            start = end
 
     def _answers(
         self, window: "_Window", network: VrInr, tile: Tile, first: int, stop: int
@@ -485,6 +487,8 @@ class _Window:
     def __init__(self, frames: Iterator[Frame]) -> None:
         self.frames = frames
         self.kept: dict[int, Frame] = {}
+        self.last = -1
+        """Index of the last frame that came."""
         self.ended = False
 
     def holds(self, index: int) -> bool:
@@ -495,7 +499,12 @@ class _Window:
                 self.ended = True
             else:
                 self.kept[frame.index] = frame
+                self.last = frame.index
         return index in self.kept
+
+    def has_ended_before(self, index: int) -> bool:
+        """Whether the clip's last frame is the one before this; it may have been forgotten."""
+        return not self.holds(index) and self.last == index - 1
 
     def _next(self) -> Frame | None:
         """The next frame; memory that runs out while reading is not the network's, and does not end the clip."""

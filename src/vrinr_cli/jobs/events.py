@@ -16,6 +16,7 @@ class Started:
     target_size: tuple[int, int]
     """(height, width)."""
     frames: int
+    """0 where nobody knows, as of a pipe."""
     done: int
     """Frames that an earlier run has left finished."""
     codec: str
@@ -37,6 +38,7 @@ class Advanced:
 
     done: int
     total: int
+    """0 where nobody knows."""
     chunks_done: int = 0
     """Chunks that are finished."""
 

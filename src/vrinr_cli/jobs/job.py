@@ -298,11 +298,11 @@ def default_output(source: Path, options: UpscaleOptions) -> Path:
     return source.with_name(output_name(source, options))
 
 
-def check_target(source: Path, output: Path, *, overwrite: bool, makes_folder: bool = False) -> Path:
+def check_target(source: Path | None, output: Path, *, overwrite: bool, makes_folder: bool = False) -> Path:
     """The output as an absolute path, if it may be written.
 
     Args:
-        source: the video to read.
+        source: the video to read; None where it is no file.
         output: the file to write.
         overwrite: whether an existing output is replaced.
         makes_folder: whether a missing folder would be made for it.
@@ -316,7 +316,7 @@ def check_target(source: Path, output: Path, *, overwrite: bool, makes_folder: b
     return check_place(source, output, overwrite=overwrite, makes_folder=makes_folder)
 
 
-def check_place(source: Path, output: Path, *, overwrite: bool, makes_folder: bool = False) -> Path:
+def check_place(source: Path | None, output: Path, *, overwrite: bool, makes_folder: bool = False) -> Path:
     """The same for a file of any kind, whose ending is not looked at."""
     name = printable(str(output))
     if len(os.fsencode(output.name)) > LONGEST_NAME:
@@ -329,7 +329,7 @@ def check_place(source: Path, output: Path, *, overwrite: bool, makes_folder: bo
     if not place.is_dir():
         cause = "is no folder" if place.exists() else "no such folder"
         raise TargetError(f"{printable(str(place))}: {cause}", hint="make it first")
-    if output.exists() and output.samefile(source):
+    if source is not None and output.exists() and output.samefile(source):
         raise OptionError(f"{name}: is the source itself", hint="choose another output")
     if output.exists() and not overwrite:
         raise TargetError(f"{name}: exists already", hint="use -y to replace it")
@@ -542,7 +542,7 @@ def _finished(job: _Job) -> tuple[Joined, VerifyReport]:
         plan.actions,
         folder.result_path,
         cut=Cut(plan.first, plan.stop) if plan.is_cut else None,
-        tags=_made_by(plan),
+        tags=made_by(plan),
     )
     job.step("verify")
     verified = verify(
@@ -555,7 +555,7 @@ def _finished(job: _Job) -> tuple[Joined, VerifyReport]:
     return joined, verified
 
 
-def _made_by(plan: Plan) -> dict[str, str]:
+def made_by(plan: Plan) -> dict[str, str]:
     """A tag that says what made the file; a comment that the source has stays."""
     if any(key.lower() == "comment" for key in plan.source.metadata):
         return {}

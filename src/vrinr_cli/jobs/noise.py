@@ -1,6 +1,6 @@
 """How noisy a job's source is taken to be: as the user says, or measured on frames from all of its length."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from vrinr_cli.engine.color import ColorConverter, Picture
 from vrinr_cli.engine.noise import CODES, NoiseLevel, Rgb, as_told, estimate_noise, spread
 from vrinr_cli.errors import InputError
+from vrinr_cli.frame import Frame
 from vrinr_cli.jobs.options import DenoiseOptions
 from vrinr_cli.video.info import SourceInfo
 from vrinr_cli.video.reader import read_frames
@@ -45,6 +46,7 @@ def choose_noise(
     *,
     learned: tuple[float, ...] = (),
     allow_damaged: bool = False,
+    measure: Callable[[], NoiseLevel] | None = None,
 ) -> NoiseChoice:
     """What the network will be told of the frames' noise.
 
@@ -54,6 +56,7 @@ def choose_noise(
         frames: those that are restored.
         learned: what weights that were fitted to a clip have learned of its noise, see `FittedTo`; empty measures.
         allow_damaged: whether damaged frames are measured too.
+        measure: how noisy the clip is, where it is not to be read again; None reads the frames.
 
     Raises:
         InputError: it cannot be measured, or a frame cannot be read.
@@ -72,7 +75,7 @@ def choose_noise(
         half = sum(a + b * CODES / 2 for a, b in zip(learned[0::2], learned[1::2], strict=True)) / 3
         told = f"noise: sigma {half**0.5:.1f}, as the weights have learned it{_strength_words(options)}"
         return NoiseChoice(constants, slopes, keep, note=told)
-    level = measure_noise(source, frames, allow_damaged=allow_damaged)
+    level = measure() if measure else measure_noise(source, frames, allow_damaged=allow_damaged)
     return NoiseChoice(
         _scaled(level.constant, factor),
         _scaled(level.slope, factor),
@@ -87,20 +90,33 @@ def measure_noise(source: SourceInfo, frames: range, *, allow_damaged: bool = Fa
     Raises:
         InputError: nothing can be said of it, or a frame cannot be read.
     """
+    chosen = (frames[number] for number in spread(len(frames)))
+    with closing(_single_frames(source, chosen, allow_damaged=allow_damaged)) as read:
+        return noise_of(read, source)
+
+
+def noise_of(frames: Iterable[Frame], source: SourceInfo) -> NoiseLevel:
+    """The noise of frames at hand.
+
+    Raises:
+        InputError: nothing can be said of it.
+    """
     picture = Picture(source.format, source.color, source.size)
     converter = ColorConverter(picture, picture, torch.device("cpu"))
     rows, columns = (_middle(side) for side in source.size)
-    pictures = []
-    for index in (frames[number] for number in spread(len(frames))):
-        with closing(read_frames(source, index, index + 1, allow_damaged=allow_damaged)) as read:  # type: ignore[type-var]
-            pictures += [converter.network_input(frame.planes, rows, columns) for frame in read]
-    level = estimate_noise(pictures)
+    level = estimate_noise([converter.network_input(frame.planes, rows, columns) for frame in frames])
     if level is None:
         raise InputError(
             f"{source.path.name}: its noise cannot be measured: too small, or black or white throughout",
             hint="say how noisy it is: --sigma 20",
         )
     return level
+
+
+def _single_frames(source: SourceInfo, indices: Iterable[int], *, allow_damaged: bool) -> Generator[Frame]:
+    for index in indices:
+        with closing(read_frames(source, index, index + 1, allow_damaged=allow_damaged)) as read:  # type: ignore[type-var]
+            yield from read
 
 
 def _middle(side: int) -> tuple[int, int]:

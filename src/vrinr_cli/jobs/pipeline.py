@@ -84,6 +84,11 @@ class ReadAhead(Generic[T]):
         self._worker.stopped.set()
         self._worker.wait()
 
+    @property
+    def stopped(self) -> threading.Event:
+        """Set when nothing more is wanted of the thread: what it waits for outside Python is to be given up."""
+        return self._worker.stopped
+
     def __iter__(self) -> Iterator[T]:
         while True:
             item = self._queue.get()
@@ -135,10 +140,18 @@ class WriteBehind(Generic[T]):
             self._worker.stopped.set()
         try:
             self._offer(_End())
+        except BaseException:  # a signal: the end is not told, so nothing but this ends the thread
+            self._worker.stopped.set()
+            raise
         finally:
             self._worker.wait()
         if error is None and self._error is not None:
             raise self._error
+
+    @property
+    def stopped(self) -> threading.Event:
+        """Set when nothing more is wanted of the thread: what it waits for outside Python is to be given up."""
+        return self._worker.stopped
 
     def put(self, item: T) -> None:
         """Hand over one item; raises what an earlier one's writing raised."""

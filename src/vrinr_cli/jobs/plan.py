@@ -1,12 +1,13 @@
 """What will be done, as pure data: decided before the first frame, kept in the job folder."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 from vrinr_cli import __version__
+from vrinr_cli.engine.noise import NoiseLevel
 from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.noise import NoiseChoice, choose_noise
@@ -144,13 +145,47 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
     )
     target = choose_video_target(request, source, size, container)
     target = replace(target, sample_aspect_ratio=scaled_shape(source.size, size, source.sample_aspect_ratio))
+    return plan_with(
+        source,
+        target,
+        options,
+        ending=output.suffix.lower(),
+        actions=plan_streams(source, container, audio=options.audio),
+    )
+
+
+def plan_with(
+    source: SourceInfo,
+    target: VideoTarget,
+    options: UpscaleOptions,
+    *,
+    ending: str,
+    actions: tuple[StreamAction, ...],
+    measure: Callable[[], NoiseLevel] | None = None,
+) -> Plan:
+    """The plan of a job whose target is decided.
+
+    Args:
+        source: the clip.
+        target: what becomes of its frames.
+        options: what was asked.
+        ending: names the container.
+        actions: what becomes of the other streams.
+        measure: how noisy the clip is; None reads it again to see.
+
+    Raises:
+        OptionError: weights that do not fit, and strict.
+        InputError: the chosen part has no frame.
+        WeightsError: weights that cannot be read.
+    """
+    size = target.size
     first, stop = chosen_frames(source.timeline, options.start, options.end, options.frames)
     chosen = choose_weights(options, source, size, range(first, stop)) if options.method == "vrinr" else None
     return Plan(
         source=source,
         target=target,
-        ending=output.suffix.lower(),
-        actions=plan_streams(source, container, audio=options.audio),
+        ending=ending,
+        actions=actions,
         first=first,
         stop=stop,
         is_cut=any(value is not None for value in (options.start, options.end, options.frames)),
@@ -159,18 +194,24 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         weights=chosen,
         precision=options.precision,
         allow_damaged=options.allow_damaged,
-        noise=_noise(options, source, range(first, stop), chosen),
+        noise=_noise(options, source, range(first, stop), chosen, measure),
         cuts=options.cuts if chosen is not None and chosen.context else "none",
     )
 
 
 def _noise(
-    options: UpscaleOptions, source: SourceInfo, frames: range, chosen: WeightsChoice | None
+    options: UpscaleOptions,
+    source: SourceInfo,
+    frames: range,
+    chosen: WeightsChoice | None,
+    measure: Callable[[], NoiseLevel] | None,
 ) -> NoiseChoice | None:
     if options.denoise is None:
         return None
     learned = chosen.noise if chosen else ()
-    return choose_noise(options.denoise, source, frames, learned=learned, allow_damaged=options.allow_damaged)
+    return choose_noise(
+        options.denoise, source, frames, learned=learned, allow_damaged=options.allow_damaged, measure=measure
+    )
 
 
 def choose_weights(options: UpscaleOptions, source: SourceInfo, size: tuple[int, int], frames: range) -> WeightsChoice:

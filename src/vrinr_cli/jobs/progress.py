@@ -49,13 +49,13 @@ class JobState:
     device: str = ""
     """Devices and precision, "cpu bf16"."""
     total: int = 0
-    """Frames that are to be made; 0 while it is planned."""
+    """Frames that are to be made; 0 while it is planned, and where nobody knows."""
     done: int = 0
     """Frames that are with the encoder or finished, by an earlier run too."""
     chunks: int = 0
     chunks_done: int = 0
-    percent: float = 0.0
-    """Of the frames, 0 to 100; the join comes after that."""
+    percent: float | None = 0.0
+    """Of the frames, 0 to 100; the join comes after that. None where nobody knows how many there are."""
     fps: float | None = None
     """Frames a second over the last minute; None while nothing is known."""
     seconds: float = 0.0
@@ -112,7 +112,8 @@ class Tracker:
         seconds = self._clock() - self._began
         if started is None:
             return JobState(step=self._step, seconds=seconds, notes=self._notes)
-        left = started.frames - self._done
+        is_known = started.frames > 0
+        left = max(started.frames - self._done, 0)
         fps = self._rate.per_second
         return JobState(
             step=self._step,
@@ -124,9 +125,16 @@ class Tracker:
             done=self._done,
             chunks=started.chunks,
             chunks_done=self._chunks_done,
-            percent=100 * self._done / started.frames if started.frames else 100.0,
+            percent=100 * self._done / started.frames if is_known else None,
             fps=fps,
             seconds=seconds,
-            seconds_left=0.0 if not left else left / fps if fps else None,
+            seconds_left=_left(left, fps) if is_known else None,
             notes=self._notes,
         )
+
+
+def _left(frames: int, fps: float | None) -> float | None:
+    """Seconds for so many frames; None while nothing is known."""
+    if not frames:
+        return 0.0
+    return frames / fps if fps else None

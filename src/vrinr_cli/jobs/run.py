@@ -104,7 +104,7 @@ def run_chunk(
     """
     started = time.monotonic()
     engine = resources.engine
-    waiting = _queue_length(plan)
+    waiting = queue_length(plan)
     repeated: list[int] = []
     cuts = 0
     redone = engine.counts.redone_in_fp32
@@ -164,7 +164,8 @@ def peak_memory() -> int:
     return memory.high_water()
 
 
-def _queue_length(plan: Plan) -> int:
+def queue_length(plan: Plan) -> int:
+    """Frames that may wait between two threads."""
     height, width = plan.target.size
     samples = 2 if plan.target.format.depth > 8 else 1
     return max(1, min(QUEUE_FRAMES, QUEUE_BYTES // (height * width * samples * 3)))

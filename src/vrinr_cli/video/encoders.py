@@ -238,11 +238,11 @@ def choose_video_target(
         format=planes,
         size=size,
         coded_size=coded_size,
-        color=_target_color(codec, info, planes, size),
+        color=target_color(codec, info, planes, size),
         sample_aspect_ratio=info.sample_aspect_ratio,
         display_matrix=info.display_matrix,
         time_base=info.timeline.time_base,
-        nominal_rate=_nominal_rate(info, encoder.max_rate),
+        nominal_rate=nominal_rate(info, encoder.max_rate),
         bit_rate=request.bitrate,
         options=_options(request, encoder, planes, size, info),
         codec_tag=_codec_tag(codec, planes) if container.has_codec_tags else "",
@@ -441,7 +441,7 @@ def _coded_size(codec: str, planes: PlaneFormat, size: tuple[int, int]) -> tuple
     return (-(-size[0] // steps[0]) * steps[0], -(-size[1] // steps[1]) * steps[1])
 
 
-def _target_color(codec: str, info: SourceInfo, planes: PlaneFormat, size: tuple[int, int]) -> ColorSpec:
+def target_color(codec: str, info: SourceInfo, planes: PlaneFormat, size: tuple[int, int]) -> ColorSpec:
     """What the target's planes mean: as in the source where that can be."""
     color = info.color
     if planes.family is Family.RGB:
@@ -456,7 +456,7 @@ def _target_color(codec: str, info: SourceInfo, planes: PlaneFormat, size: tuple
     return color
 
 
-def _nominal_rate(info: SourceInfo, most: int) -> Fraction:
+def nominal_rate(info: SourceInfo, most: int) -> Fraction:
     """A rate that rate control and levels can live with; declared ones such as 60000 are not believed."""
     measured = Fraction(len(info.timeline)) / info.duration
     declared = info.average_rate

@@ -8,8 +8,8 @@ from av.container import InputContainer, OutputContainer
 
 from vrinr_cli.errors import printable
 
-_BITEXACT = 0x400
-"""FFmpeg's AVFMT_FLAG_BITEXACT."""
+BITEXACT = 0x400
+"""FFmpeg's AVFMT_FLAGBITEXACT."""
 
 
 def open_written(path: Path) -> InputContainer:
@@ -26,7 +26,7 @@ def open_target(path: Path, muxer: str, options: dict[str, str] | None = None) -
     An existing file is emptied when the header is written.
     """
     target = av.open(file_url(path), mode="w", format=muxer, container_options=options or {}, metadata_errors="replace")
-    target.flags |= _BITEXACT
+    target.flags |= BITEXACT
     return target
 
 

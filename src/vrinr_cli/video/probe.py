@@ -10,13 +10,14 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from vrinr_cli.errors import InputError
-from vrinr_cli.frame import ColorSpec, Matrix, PlaneFormat
+from vrinr_cli.frame import ColorSpec, PlaneFormat
 from vrinr_cli.video.info import SourceInfo, StreamInfo, StreamKind, Timeline
 from vrinr_cli.video.pixels import has_alpha, plane_format, planes_of
 from vrinr_cli.video.source import decoder_name, is_picture, main_video, open_source, shown
 from vrinr_cli.video.tags import (
     SideData,
     color_of,
+    guess_notes,
     rotation_of,
     sample_aspect_ratio_of,
     side_data_of,
@@ -213,13 +214,11 @@ def _notes(
 ) -> tuple[str, ...]:
     """One line for each thing that a user should know."""
     videos = [stream for stream in container.streams if stream.type == "video" and not is_picture(stream)]
-    standard = {Matrix.SMPTE170M: "BT.601", Matrix.BT709: "BT.709"}.get(color.matrix, color.matrix.name)
     told = {
         damage: bool(damage),
         f"{len(videos)} video streams; the one flagged as default, or else the first, is read": len(videos) > 1,
         "interlaced; combs are enlarged": is_interlaced,
-        f"color matrix is not tagged, taken as {standard}": "matrix" in color.guessed,
-        f"color range is not tagged, taken as {color.range.value}": "range" in color.guessed,
+        **dict.fromkeys(guess_notes(color), True),
         "transparency is dropped": has_alpha(first.format.name),
         "Dolby Vision is dropped, the picture below it is kept": side.has_dolby_vision,
         "HDR metadata of each scene (HDR10+) is dropped, that of the whole video is kept": side.has_dynamic_hdr,

@@ -57,13 +57,32 @@ def color_of(frame: av.VideoFrame, stream: VideoStream, kind: PlaneFormat) -> Co
     matrix = _matrix(_first_said(frame.colorspace, context.colorspace))
     span = _range(frame, stream)
     return ColorSpec(
-        matrix=matrix or (Matrix.SMPTE170M if frame.height < HD_ROWS else Matrix.BT709),
+        matrix=matrix or guessed_matrix(frame.height),
         range=span or (Range.FULL if kind.family is Family.GRAY else Range.LIMITED),
         primaries=primaries,
         transfer=transfer,
         chroma_site=chroma_site_of(stream),
         guessed=frozenset(name for name, said in (("matrix", matrix), ("range", span)) if said is None),
     )
+
+
+def guessed_matrix(rows: int) -> Matrix:
+    """What untagged YUV of so many rows is taken for, here and by common players."""
+    return Matrix.SMPTE170M if rows < HD_ROWS else Matrix.BT709
+
+
+def matrix_words(matrix: Matrix) -> str:
+    """The matrix as people call it."""
+    return {Matrix.SMPTE170M: "BT.601", Matrix.BT470BG: "BT.601", Matrix.BT709: "BT.709"}.get(matrix, matrix.name)
+
+
+def guess_notes(color: ColorSpec) -> tuple[str, ...]:
+    """A line for each thing that the source does not say of its colors."""
+    told = {
+        "matrix": f"color matrix is not tagged, taken as {matrix_words(color.matrix)}",
+        "range": f"color range is not tagged, taken as {color.range.value}",
+    }
+    return tuple(words for name, words in told.items() if name in color.guessed)
 
 
 def chroma_site_of(stream: VideoStream) -> ChromaSite:
