@@ -314,7 +314,7 @@ class JobFolder:
 
     def _taken(self) -> TargetError:
         name = printable(self.target.name)
-        return TargetError(f"{name}: appeared meanwhile; the chunks are kept", hint="use -y to replace it")
+        return TargetError(f"{name}: appeared meanwhile, and stays", hint="use -y to replace it")
 
 
 def holders(folder: Path) -> str:

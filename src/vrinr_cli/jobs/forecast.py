@@ -17,6 +17,7 @@ from vrinr_cli.jobs.trial import try_out
 from vrinr_cli.jobs.unfinished import find_jobs
 from vrinr_cli.video.containers import StreamAction, container_for
 from vrinr_cli.video.join import check_holds
+from vrinr_cli.video.pictures.kinds import is_picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,10 @@ def forecast(source: Path, output: Path | None, options: UpscaleOptions, *, over
     Raises:
         VrinrError: as the job itself would, before its first frame.
     """
+    if is_picture(source):
+        from vrinr_cli.jobs.picture_forecast import forecast_picture  # noqa: PLC0415 - it makes a Forecast too
+
+        return forecast_picture(source, output, options, overwrite=overwrite)
     plan, output, computes = planned(source, output, options, overwrite=overwrite)
     finished = _finished(plan, output, options)
     compute = computes[0]

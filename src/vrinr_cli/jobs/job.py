@@ -32,6 +32,7 @@ from vrinr_cli.video.containers import CONTAINERS, container_for
 from vrinr_cli.video.encoders import check_opens
 from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.join import ChunkFile, Cut, Joined, check_holds, join
+from vrinr_cli.video.pictures.kinds import is_picture, kind_of_name, kind_to_write, picture_kind
 from vrinr_cli.video.probe import probe
 from vrinr_cli.video.verify import VerifyReport, verify
 
@@ -107,13 +108,13 @@ def upscale(
     must_go_on: bool = False,
     listen: Listener = ignore,
 ) -> JobReport:
-    """Make a video larger. The same call again continues a stopped job.
+    """Make a video larger, or a picture. The same call again continues a stopped job.
 
     With several devices in the options chunks are made by a process each; a script that calls this needs the usual
     `if __name__ == "__main__":` then.
 
     Args:
-        source: the video to read.
+        source: the video to read, or a picture: see `jobs.picture`.
         output: the file to write; None puts `STEM.xSCALE.ENDING` beside the source.
         options: how.
         overwrite: whether an existing output is replaced, at the very end.
@@ -124,6 +125,10 @@ def upscale(
         VrinrError: one of its kinds; the output does not exist or is what it was before. Finished chunks are
             kept in `.OUTPUTNAME.vrinr/` beside the output unless there are none.
     """
+    if is_picture(source) and not must_go_on:
+        from vrinr_cli.jobs.picture import upscale_picture  # noqa: PLC0415 - it is made with this module's parts
+
+        return upscale_picture(source, output, options, overwrite=overwrite, listen=listen)
     started = time.monotonic()
     plan, output, computes = planned(source, output, options, overwrite=overwrite)
     with JobFolder(output) as folder:
@@ -165,6 +170,8 @@ def upscale_part(
         VrinrError: one of its kinds; finished chunks are kept.
     """
     started = time.monotonic()
+    if is_picture(source):
+        raise OptionError("--part has no effect on a picture", hint="leave it out")
     if options.restart:
         raise OptionError(
             "a part cannot restart a job", hint="remove it with `vrinr jobs --clean`, or leave out --part"
@@ -261,15 +268,21 @@ def check_source(source: Path) -> None:
     except OSError as error:
         raise OptionError(f"{name}: {cause_of(error)}", hint="check the name") from error
     if stat.S_ISDIR(mode):
-        raise OptionError(f"{name}: is a folder", hint="give a video file")
+        raise OptionError(f"{name}: is a folder", hint="give a video file or a picture")
 
 
 def default_output(source: Path, options: UpscaleOptions) -> Path:
-    """`STEM.x2.mp4` or `STEM.clean.mp4` beside the source: its own ending where vrinr writes that, else .mkv."""
+    """`STEM.x2.mp4` or `STEM.clean.mp4` beside the source: its own ending where vrinr writes that, else .mkv.
+
+    Pictures stay of their kind.
+    """
     word = options.size.word
     if options.denoise is not None:
         word = "clean" if word == "x1" else f"clean.{word}"
     ending = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
+    kind = picture_kind(source)
+    if kind is not None:
+        ending = source.suffix if kind_of_name(source) is kind else kind.endings[0]
     stem = os.fsdecode(os.fsencode(source.stem)[: 200 - len(word)])
     return source.with_name(f"{stem}.{word}{ending}")
 
@@ -288,7 +301,7 @@ def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
         raise TargetError(f"{name}: is a folder", hint="name a file in it")
     if os.path.lexists(output) and not output.is_file():
         raise TargetError(f"{name}: is no ordinary file", hint="name another file")
-    container_for(output)
+    _check_ending(source, output)
     if not output.parent.is_dir():
         raise TargetError(f"{printable(str(output.parent))}: no such folder", hint="make it first")
     if output.exists() and output.samefile(source):
@@ -298,6 +311,19 @@ def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
     if not os.access(output.parent, os.W_OK):
         raise TargetError(f"{printable(str(output.parent))}: cannot be written", hint="choose another output")
     return output.parent.resolve() / output.name
+
+
+def _check_ending(source: Path, output: Path) -> None:
+    """Pictures become pictures and videos videos."""
+    if is_picture(source):
+        kind_to_write(output)
+    elif kind_of_name(output) is not None:
+        raise TargetError(
+            f"{printable(output.name)}: names a single picture, and the source is a video",
+            hint="number them, as in frames/%06d.png, or name a video file",
+        )
+    else:
+        container_for(output)
 
 
 def _request(plan: Plan, output: Path, options: UpscaleOptions, *, overwrite: bool) -> JobRequest:

@@ -1,6 +1,6 @@
 """How noisy a job's source is taken to be: as the user says, or measured on frames from all of its length."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from vrinr_cli.engine.color import ColorConverter, Picture
 from vrinr_cli.engine.noise import CODES, NoiseLevel, Rgb, as_told, estimate_noise, spread
 from vrinr_cli.errors import InputError
+from vrinr_cli.frame import Frame
 from vrinr_cli.jobs.options import DenoiseOptions
 from vrinr_cli.video.info import SourceInfo
 from vrinr_cli.video.reader import read_frames
@@ -58,6 +59,17 @@ def choose_noise(
     Raises:
         InputError: it cannot be measured, or a frame cannot be read.
     """
+    return choose_from(options, lambda: measure_noise(source, frames, allow_damaged=allow_damaged), learned=learned)
+
+
+def choose_from(
+    options: DenoiseOptions, measure: Callable[[], NoiseLevel], *, learned: tuple[float, ...] = ()
+) -> NoiseChoice:
+    """The same of anything whose noise can be measured, which is done only where it must be.
+
+    Raises:
+        VrinrError: as `measure` does.
+    """
     keep, nothing = options.keep_grain, (0.0, 0.0, 0.0)
     if options.zero_shot:
         note = "zero-shot: the network has seen clean video only and is not told of noise"
@@ -72,7 +84,7 @@ def choose_noise(
         half = sum(a + b * CODES / 2 for a, b in zip(learned[0::2], learned[1::2], strict=True)) / 3
         told = f"noise: sigma {half**0.5:.1f}, as the weights have learned it{_strength_words(options)}"
         return NoiseChoice(constants, slopes, keep, note=told)
-    level = measure_noise(source, frames, allow_damaged=allow_damaged)
+    level = measure()
     return NoiseChoice(
         _scaled(level.constant, factor),
         _scaled(level.slope, factor),
@@ -87,14 +99,25 @@ def measure_noise(source: SourceInfo, frames: range, *, allow_damaged: bool = Fa
     Raises:
         InputError: nothing can be said of it, or a frame cannot be read.
     """
+
+    def chosen() -> Iterator[Frame]:
+        for index in (frames[number] for number in spread(len(frames))):
+            with closing(read_frames(source, index, index + 1, allow_damaged=allow_damaged)) as read:  # type: ignore[type-var]
+                yield from read
+
+    return noise_of(source, chosen())
+
+
+def noise_of(source: SourceInfo, frames: Iterable[Frame]) -> NoiseLevel:
+    """The noise of frames of a source.
+
+    Raises:
+        InputError: nothing can be said of it.
+    """
     picture = Picture(source.format, source.color, source.size)
     converter = ColorConverter(picture, picture, torch.device("cpu"))
     rows, columns = (_middle(side) for side in source.size)
-    pictures = []
-    for index in (frames[number] for number in spread(len(frames))):
-        with closing(read_frames(source, index, index + 1, allow_damaged=allow_damaged)) as read:  # type: ignore[type-var]
-            pictures += [converter.network_input(frame.planes, rows, columns) for frame in read]
-    level = estimate_noise(pictures)
+    level = estimate_noise([converter.network_input(frame.planes, rows, columns) for frame in frames])
     if level is None:
         raise InputError(
             f"{source.path.name}: its noise cannot be measured: too small, or black or white throughout",
