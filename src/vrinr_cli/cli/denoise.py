@@ -20,7 +20,12 @@ def denoise(
     source: options.Source,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm. Default: SOURCE.clean.*"),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write: .mp4 .m4v .mov .mkv .webm, or .png .jpg .webp .tif of a picture; "
+            "out/%06d.png for numbered ones. Default: SOURCE.clean.*",
+        ),
     ] = None,
     scale: Annotated[str, typer.Option("--scale", "-s", help="1 to 32: make it larger too, in the same pass.")] = "1",
     sigma: Annotated[
@@ -55,6 +60,8 @@ def denoise(
     pix_fmt: options.PixFmt = None,
     encoder_option: options.EncoderOption = None,
     audio: options.Audio = DEFAULTS.audio,
+    fps: options.Fps = None,
+    start_number: options.StartNumber = None,
     start: options.Start = None,
     end: options.End = None,
     frames: options.Frames = None,
@@ -97,6 +104,8 @@ def denoise(
             pix_fmt=pix_fmt,
             encoder_options=parse.key_values(encoder_option or []),
             audio=cast(AudioChoice, audio),
+            fps=parse.rate(fps),
+            start_number=start_number,
             start=parse.time(start),
             end=parse.time(end),
             frames=frames,

@@ -16,7 +16,7 @@ from vrinr_cli.jobs.parts import Part
 
 ENCODER, PART, MACHINE = "How to encode", "Which part", "Machine"
 
-Source = Annotated[Path, typer.Argument(help="Video to read.")]
+Source = Annotated[Path, typer.Argument(help="Video or picture to read, or numbered pictures: frames/%06d.png")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse weights that were fitted to another clip.")]
 Cuts = Annotated[
     str, typer.Option(help="auto finds scene cuts and mixes no picture with one beyond; none takes all for one scene.")
@@ -45,6 +45,18 @@ EncoderOption = Annotated[
 Audio = Annotated[
     str,
     typer.Option(help="auto copies what the file can hold, else converts; copy, aac, none.", rich_help_panel=ENCODER),
+]
+Fps = Annotated[
+    str | None,
+    typer.Option(
+        help="Pictures a second of numbered pictures: 24, 23.976, 30000/1001. Default: 25", rich_help_panel=PART
+    ),
+]
+StartNumber = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of the first picture written. Default: as in a numbered source, else 1", rich_help_panel=PART
+    ),
 ]
 Start = Annotated[str | None, typer.Option(help="Time to begin at: 80.5 or 1:20.5", rich_help_panel=PART)]
 End = Annotated[str | None, typer.Option(help="Time to stop before.", rich_help_panel=PART)]

@@ -19,7 +19,12 @@ def upscale(
     source: options.Source,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write: .mp4 .m4v .mov .mkv .webm. Default: SOURCE.xSCALE.*"),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write: .mp4 .m4v .mov .mkv .webm, or .png .jpg .webp .tif of a picture; "
+            "out/%06d.png for numbered ones. Default: SOURCE.xSCALE.*",
+        ),
     ] = None,
     scale: Annotated[
         str | None,
@@ -47,6 +52,8 @@ def upscale(
     pix_fmt: options.PixFmt = None,
     encoder_option: options.EncoderOption = None,
     audio: options.Audio = DEFAULTS.audio,
+    fps: options.Fps = None,
+    start_number: options.StartNumber = None,
     start: options.Start = None,
     end: options.End = None,
     frames: options.Frames = None,
@@ -74,6 +81,10 @@ def upscale(
       vrinr upscale in.mkv --size 3840x2160 --codec h265 -o big.mkv
 
       vrinr upscale in.mp4 --height 1080 --start 1:20 --end 1:25 -o try.mp4
+
+      vrinr upscale photo.png --scale 4
+
+      vrinr upscale frames/%06d.png --fps 24 -o out.mp4
     """
     with shown_errors(as_json=json_, resume_hint=options.RESUME_HINT):
         is_sized = any(value is not None for value in (scale, size, height, box))
@@ -90,6 +101,8 @@ def upscale(
             pix_fmt=pix_fmt,
             encoder_options=parse.key_values(encoder_option or []),
             audio=cast(AudioChoice, audio),
+            fps=parse.rate(fps),
+            start_number=start_number,
             start=parse.time(start),
             end=parse.time(end),
             frames=frames,

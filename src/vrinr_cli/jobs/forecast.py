@@ -8,7 +8,7 @@ from vrinr_cli.engine import memory
 from vrinr_cli.errors import JobError, printable
 from vrinr_cli.jobs import disk, weights
 from vrinr_cli.jobs.folder import JobFolder
-from vrinr_cli.jobs.job import another_job, device_words, planned
+from vrinr_cli.jobs.job import another_job, device_words, planned, written_as
 from vrinr_cli.jobs.journal import ChunkReport, peek_all
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import Plan
@@ -111,6 +111,7 @@ def forecast(source: Path, output: Path | None, options: UpscaleOptions, *, over
     done = sum(report.written.frames for report in finished)
     line = plan.source.timeline
     lasts = line.pts[plan.stop - 1] + line.durations[plan.stop - 1] - line.pts[plan.first]
+    codec, encoder, pix_fmt = written_as(plan, output)
     return Forecast(
         source=plan.source.path,
         output=output,
@@ -122,9 +123,9 @@ def forecast(source: Path, output: Path | None, options: UpscaleOptions, *, over
         seconds=float(lasts * line.time_base),
         chunks=len(plan.chunks),
         chunk_frames=max(chunk.frames for chunk in plan.chunks),
-        codec=plan.target.codec,
-        encoder=plan.target.encoder,
-        pix_fmt=plan.target.pix_fmt,
+        codec=codec,
+        encoder=encoder,
+        pix_fmt=pix_fmt,
         streams=plan.actions,
         method=plan.method,
         weights=plan.weights.path.stem if plan.weights else "",

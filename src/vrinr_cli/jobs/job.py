@@ -6,6 +6,7 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -26,6 +27,8 @@ from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.parts import Part, runs_in_words
 from vrinr_cli.jobs.plan import Chunk, Plan, make_plan
 from vrinr_cli.jobs.request import LONGEST_NAME, JobRequest
+from vrinr_cli.jobs.row import probe_any, row_target
+from vrinr_cli.jobs.row_write import check_row, write_pictures
 from vrinr_cli.jobs.run import make_resources, peak_memory
 from vrinr_cli.jobs.unfinished import stopped_job
 from vrinr_cli.video.containers import CONTAINERS, container_for
@@ -33,7 +36,7 @@ from vrinr_cli.video.encoders import check_opens
 from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.join import ChunkFile, Cut, Joined, check_holds, join
 from vrinr_cli.video.pictures.kinds import is_picture, kind_of_name, kind_to_write, picture_kind
-from vrinr_cli.video.probe import probe
+from vrinr_cli.video.pictures.numbered import numbers_of, pattern_of, row_of_source
 from vrinr_cli.video.verify import VerifyReport, verify
 
 
@@ -57,6 +60,8 @@ class _Job:
     """Finished chunks by number."""
     tile: int = 0
     halvings: int = 0
+    bytes: int = 0
+    """Of what was written in the end."""
     peaks: dict[int, int] = field(default_factory=dict)
     """Most bytes that a process has held, by its number."""
 
@@ -139,8 +144,7 @@ def upscale(
             _check_holds(job)
             _make_chunks(job, options)
             _check_room(job)
-            joined, verified = _finished(job)
-            folder.publish(overwrite=overwrite)
+            joined, verified = _finished(job, overwrite=overwrite)
         folder.remove()
     return _report(job, joined, verified, time.monotonic() - started)
 
@@ -219,8 +223,7 @@ def join_parts(named: Path, *, overwrite: bool = False, listen: Listener = ignor
             _prepare(job, request, must_go_on=True)
             _check_complete(job)
             _check_room(job)
-            joined, verified = _finished(job)
-            folder.publish(overwrite=overwrite)
+            joined, verified = _finished(job, overwrite=overwrite)
         folder.remove()
     return _report(job, joined, verified, time.monotonic() - started)
 
@@ -249,8 +252,10 @@ def planned(
     computes = choose_all(options.device, options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
-    plan = make_plan(probe(source, allow_damaged=options.allow_damaged), output, options)
+    plan = make_plan(probe_any(source, output, options), output, options)
     check_opens(plan.target)
+    if plan.first_number is not None:
+        check_row(plan, output, overwrite=overwrite, has_work=JobFolder(output).has_work)
     return plan, output, computes
 
 
@@ -261,6 +266,10 @@ def check_source(source: Path) -> None:
         OptionError: there is nothing, or a folder.
     """
     name = printable(str(source))
+    row = row_of_source(source)
+    if row is not None:
+        numbers_of(source, row)
+        return
     try:
         mode = source.stat().st_mode
     except FileNotFoundError as error:
@@ -274,12 +283,14 @@ def check_source(source: Path) -> None:
 def default_output(source: Path, options: UpscaleOptions) -> Path:
     """`STEM.x2.mp4` or `STEM.clean.mp4` beside the source: its own ending where vrinr writes that, else .mkv.
 
-    Pictures stay of their kind.
+    Pictures stay of their kind, and rows of them rows.
     """
     word = options.size.word
     if options.denoise is not None:
         word = "clean" if word == "x1" else f"clean.{word}"
     ending = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
+    if row_of_source(source) is not None and kind_of_name(source) is not None:
+        ending = source.suffix
     kind = picture_kind(source)
     if kind is not None:
         ending = source.suffix if kind_of_name(source) is kind else kind.endings[0]
@@ -314,12 +325,18 @@ def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
 
 
 def _check_ending(source: Path, output: Path) -> None:
-    """Pictures become pictures and videos videos."""
+    """A picture becomes a picture; a video, or a row of pictures, becomes a video or a row."""
+    is_row = pattern_of(output) is not None and kind_of_name(output) is not None
     if is_picture(source):
         kind_to_write(output)
-    elif kind_of_name(output) is not None:
+        if is_row:
+            raise TargetError(
+                f"{printable(output.name)}: names a row of pictures, and the source is one picture",
+                hint="name one picture",
+            )
+    elif kind_of_name(output) is not None and not is_row:
         raise TargetError(
-            f"{printable(output.name)}: names a single picture, and the source is a video",
+            f"{printable(output.name)}: names one picture, and the source has many frames",
             hint="number them, as in frames/%06d.png, or name a video file",
         )
     else:
@@ -511,10 +528,12 @@ def _note_losses(job: _Job, reports: Sequence[ChunkReport], joined: Joined) -> N
         job.note(f"the source is damaged: {counted(joined.lost_sound, 'packet')} of converted sound became silence")
 
 
-def _finished(job: _Job) -> tuple[Joined, VerifyReport]:
-    """Join the chunks and the source's other streams, and verify the result."""
+def _finished(job: _Job, *, overwrite: bool) -> tuple[Joined, VerifyReport]:
+    """Join the chunks and the source's other streams, verify the result and give it its name."""
     plan, folder = job.plan, job.folder
     reports = [job.reports[chunk.index] for chunk in job.chunks]
+    if plan.first_number is not None:
+        return _written_row(job, overwrite=overwrite)
     job.listen(Stepped("join"))
     chunks = [ChunkFile(folder.chunk_path(report.index), report.written) for report in reports]
     joined = join(
@@ -535,7 +554,20 @@ def _finished(job: _Job) -> tuple[Joined, VerifyReport]:
         size=plan.target.coded_size,
         streams=joined.streams,
     )
+    folder.publish(overwrite=overwrite)
+    job.bytes = job.output.stat().st_size
     return joined, verified
+
+
+def _written_row(job: _Job, *, overwrite: bool) -> tuple[Joined, VerifyReport]:
+    """The same for a row of pictures: times and streams are not held, so there are none to compare."""
+    plan, line = job.plan, job.plan.source.timeline
+    job.listen(Stepped("pictures"))
+    chunks = [job.folder.chunk_path(chunk.index) for chunk in job.chunks]
+    job.bytes = write_pictures(plan, chunks, job.folder, overwrite=overwrite)
+    pts = line.pts[plan.first : plan.stop]
+    begins = pts[0] * line.time_base if plan.is_cut else Fraction(0)
+    return Joined(pts, line.time_base, streams=(), shift=-begins), VerifyReport(plan.frames, (), Fraction(0))
 
 
 def _made_by(plan: Plan) -> dict[str, str]:
@@ -548,6 +580,7 @@ def _made_by(plan: Plan) -> dict[str, str]:
 
 def _started(job: _Job) -> Started:
     plan = job.plan
+    codec, _, pix_fmt = written_as(plan, job.output)
     return Started(
         source=plan.source.path,
         output=job.output,
@@ -555,11 +588,19 @@ def _started(job: _Job) -> Started:
         target_size=plan.target.size,
         frames=job.frames,
         done=job.resumed,
-        codec=plan.target.codec,
-        pix_fmt=plan.target.pix_fmt,
+        codec=codec,
+        pix_fmt=pix_fmt,
         device=device_words(job.plan, job.computes),
         method=plan.method,
     )
+
+
+def written_as(plan: Plan, output: Path) -> tuple[str, str, str]:
+    """Codec, FFmpeg's encoder and pixel format of what is written in the end: chunks of a row of pictures are none of it."""
+    if plan.first_number is None:
+        return plan.target.codec, plan.target.encoder, plan.target.pix_fmt
+    target = row_target(plan.target, plan.source, output)
+    return target.kind.name.lower(), target.encoder, target.pix_fmt
 
 
 def device_words(plan: Plan, computes: Sequence[Compute]) -> str:
@@ -582,6 +623,7 @@ def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -
     if joined.shift != -begins:
         moved = float(joined.shift + begins)
         job.note(f"all streams moved by {moved:.3f} s: the container cannot hold negative times")
+    codec, _, pix_fmt = written_as(plan, job.output)
     return JobReport(
         source=plan.source.path,
         output=job.output,
@@ -590,8 +632,8 @@ def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -
         frames=verified.frames,
         resumed_frames=job.resumed,
         chunks=len(plan.chunks),
-        codec=plan.target.codec,
-        pix_fmt=plan.target.pix_fmt,
+        codec=codec,
+        pix_fmt=pix_fmt,
         device=device_words(job.plan, job.computes),
         method=plan.method,
         weights=plan.weights.digest if plan.weights else "",
@@ -601,7 +643,7 @@ def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -
         repeated_frames=sum(report.repeated for report in reports),
         cuts=cuts,
         seconds=seconds,
-        bytes=job.output.stat().st_size,
+        bytes=job.bytes,
         largest_time_error=verified.largest_error,
         peak_memory=_peak(job),
         notes=tuple(job.notes),

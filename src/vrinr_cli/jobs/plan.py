@@ -12,6 +12,7 @@ from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.noise import NoiseChoice, choose_noise
 from vrinr_cli.jobs.options import Cuts, UpscaleOptions
 from vrinr_cli.jobs.request import hash_of
+from vrinr_cli.jobs.row import chunk_request, first_number, row_notes
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.times import chosen_frames
 from vrinr_cli.model.clip_config import ClipConfig
@@ -21,6 +22,7 @@ from vrinr_cli.record import to_plain
 from vrinr_cli.video.containers import StreamAction, container_for, plan_streams
 from vrinr_cli.video.encoders import EncoderRequest, VideoTarget, choose_video_target
 from vrinr_cli.video.info import SourceInfo
+from vrinr_cli.video.pictures.kinds import kind_to_write
 
 PLAN_VERSION = 2
 
@@ -80,6 +82,8 @@ class Plan:
     """What is taken away; None is nothing."""
     cuts: Cuts = "none"
     """Whether scene cuts are found; never where no network reads other frames than the one it restores."""
+    first_number: int | None = None
+    """Of the pictures that are written; None where a video is."""
     version: str = __version__
     plan_version: int = PLAN_VERSION
 
@@ -142,8 +146,12 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         pix_fmt=options.pix_fmt,
         options=options.encoder_options,
     )
+    if container.holds_pictures:
+        request = chunk_request(source, output)
     target = choose_video_target(request, source, size, container)
     target = replace(target, sample_aspect_ratio=scaled_shape(source.size, size, source.sample_aspect_ratio))
+    if container.holds_pictures:
+        target = replace(target, notes=row_notes(target, source, kind_to_write(output)))
     first, stop = chosen_frames(source.timeline, options.start, options.end, options.frames)
     chosen = choose_weights(options, source, size, range(first, stop)) if options.method == "vrinr" else None
     return Plan(
@@ -161,6 +169,7 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         allow_damaged=options.allow_damaged,
         noise=_noise(options, source, range(first, stop), chosen),
         cuts=options.cuts if chosen is not None and chosen.context else "none",
+        first_number=first_number(source, options, first) if container.holds_pictures else None,
     )
 
 

@@ -34,6 +34,7 @@ def describe(
     digest: str,
     changed_ns: int,
     container: str = "",
+    first_number: int | None = None,
     notes: tuple[str, ...] = (),
 ) -> SourceInfo:
     """A source of pictures that are all like this one.
@@ -46,6 +47,7 @@ def describe(
         digest: what tells them apart from others.
         changed_ns: when the last of them was changed.
         container: what the source is called in messages; the picture's kind where nothing is said.
+        first_number: of a row of pictures.
         notes: what a user should know beside the picture's own notes.
     """
     matrix = matrix_of(still.tags.orientation)
@@ -74,6 +76,7 @@ def describe(
         streams=(stream,),
         chapters=0,
         metadata={},
+        first_number=first_number,
         changed_ns=changed_ns,
         notes=(*still.notes, *notes),
     )
