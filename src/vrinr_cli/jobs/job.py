@@ -596,7 +596,7 @@ def _started(job: _Job) -> Started:
 
 
 def written_as(plan: Plan, output: Path) -> tuple[str, str, str]:
-    """Codec, FFmpeg's encoder and pixel format of what is written in the end: chunks of a row of pictures are none of it."""
+    """Codec, FFmpeg's encoder and pixel format of the files in the end; the chunks of a row have others."""
     if plan.first_number is None:
         return plan.target.codec, plan.target.encoder, plan.target.pix_fmt
     target = row_target(plan.target, plan.source, output)
