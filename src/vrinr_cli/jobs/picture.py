@@ -50,6 +50,8 @@ VIDEO_ONLY = {
     "pix_fmt": "--pix-fmt",
     "encoder_options": "--encoder-option",
     "audio": "--audio",
+    "fps": "--fps",
+    "start_number": "--start-number",
     "start": "--start",
     "end": "--end",
     "frames": "--frames",

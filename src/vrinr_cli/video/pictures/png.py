@@ -21,7 +21,7 @@ def read(data: bytes) -> Content:
     size, palette, notes = None, False, []
     icc = exif = b""
     color: list[tuple[bytes, bytes]] = []
-    kept, has_ended, transparent = [SIGNATURE], False, False
+    kept, has_ended, transparent, end = [SIGNATURE], False, False, len(SIGNATURE)
     for name, start, stop in _chunks(data):
         content = data[start:stop]
         if name == b"IHDR" and len(content) == 13 and size is None:
@@ -38,6 +38,9 @@ def read(data: bytes) -> Content:
         has_ended = has_ended or name == b"IEND"
         if name in _PICTURE:
             kept.append(data[start - 8 : stop + 4])
+        end = stop + 4
+    if not has_ended and data[end + 4 : end + 8] == b"IDAT":  # what is there of a cut file
+        kept += [_chunk(b"IDAT", data[end + 8 :]), _chunk(b"IEND", b"")]
     tags = PictureTags(icc=icc, exif=exif, orientation=orientation_of(exif), png_color=tuple(color))
     return Content(
         size=size,

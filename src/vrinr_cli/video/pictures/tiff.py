@@ -6,7 +6,9 @@ from vrinr_cli.video.pictures import exif
 from vrinr_cli.video.pictures.content import Content, PictureTags, bounded
 
 _SUBFILE, _WIDTH, _HEIGHT, _PHOTOMETRIC, _PLACES, _COUNTS = 254, 256, 257, 262, 273, 279
-_EXTRA_SAMPLES, _ICC, _CAMERA, _RAW = 338, 34675, 34665, 50706
+_EXTRA_SAMPLES, _ICC, _RAW = 338, 34675, 50706
+_CAMERA = {271, 272, 306, 315, 33432, 34665, 34853}
+"""Make, model, time, artist, copyright, EXIF, GPS."""
 _UNDEFINED, _ASCII_LIKE = 7, (1, 2, 6, 7)
 """Field types of one byte."""
 _READ = {0, 1, 2, 3}
@@ -92,7 +94,7 @@ def _notes(data: bytes, directory: exif.Directory) -> tuple[str, ...]:
     order, notes = exif.byte_order(data), []
     if directory.next_place + 4 <= len(data) and struct.unpack_from(order + "I", data, directory.next_place)[0]:
         notes.append("of several pages the first is read")
-    if any(entry.tag == _CAMERA for entry in directory.entries):
+    if any(entry.tag in _CAMERA for entry in directory.entries):
         notes.append("what the camera says (EXIF) is left out")
     return tuple(notes)
 
