@@ -260,7 +260,8 @@ class TestNothingIsLost:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         source, output = row(tmp_path / "in", count=6), tmp_path / "%d.png"
-        publish, seen = JobFolder.publish, []
+        publish = JobFolder.publish
+        seen: list[Path | None] = []
 
         def stop(folder: JobFolder, *, overwrite: bool, name: Path | None = None) -> None:
             if len(seen) == 3:
