@@ -3,12 +3,16 @@
 import ast
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.main import get_command
 
 from vrinr_cli.cli.app import app
+from vrinr_cli.jobs.batch import BatchReport, Outcome, Result
 from vrinr_cli.jobs.forecast import Forecast
+from vrinr_cli.jobs.sources import VIDEO_ENDINGS
+from vrinr_cli.jobs.totals import Totals
 
 ROOT = Path(__file__).parents[1]
 HOLE = "…"
@@ -35,6 +39,15 @@ def test_every_option_of_every_command_is_in_the_readme() -> None:
 def test_every_key_of_a_plan_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     assert [name for name in Forecast.__dataclass_fields__ if f"`{name}`" not in readme] == []
+
+
+def test_every_key_of_a_batch_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    many = readme[readme.index("## Many files") :].split("\n## ")[0]
+    keys = {name for record in (BatchReport, Outcome, Totals) for name in record.__dataclass_fields__}
+    assert len(keys) > 15
+    assert [name for name in sorted({*keys, *get_args(Result)}) if f"`{name}`" not in many] == []
+    assert {word for word in re.findall(r"\.\w+", many) if word in VIDEO_ENDINGS} == VIDEO_ENDINGS
 
 
 def test_every_command_has_a_section() -> None:

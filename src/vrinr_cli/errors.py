@@ -110,3 +110,9 @@ class InterruptedJobError(VrinrError):
     """Stopped by the user; what is finished is kept."""
 
     exit_code = 130
+
+
+def unforeseen(error: Exception) -> VrinrError:
+    """Whatever went wrong that nobody thought of, as one line and not a page of code."""
+    words = (str(error) or "no message").splitlines()[0]
+    return VrinrError(f"{type(error).__name__}: {words}", hint="see it all with `vrinr --debug ...`")

@@ -96,3 +96,17 @@ def test_rates_as_people_write_them() -> None:
     for text in ("", "-1", "1e3", "24/0", "24/1/1", "nan"):
         with pytest.raises(OptionError):
             parse.rate(text)
+
+
+def test_a_folder_of_pictures_is_worked_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.tif"):
+        stills.save(tmp_path / "in" / name, stills.samples((16, 24)))
+    (tmp_path / "in" / "c.jpg").write_bytes(b"no picture")
+    command = ("upscale", "in", "--out-dir", "out", "--method", "bicubic")
+    done = vrinr_here(*command, "-q", cwd=tmp_path, monkeypatch=monkeypatch)
+    assert done.code == 1
+    assert names(tmp_path / "out") == ["a.x2.png", "b.x2.tif"]
+    assert names(tmp_path / "in") == ["a.png", "b.tif", "c.jpg"]
+    planned = vrinr_here(*command, "--dry-run", "-y", cwd=tmp_path, monkeypatch=monkeypatch)
+    assert "a.png -> " in planned.out

@@ -113,7 +113,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[str, int, str]]:
         "cut mp4": ("cut.mp4", 1, "cut.mp4"),
         "cut mkv": ("cut.mkv", 1, "cut.mkv"),
         "missing": ("nosuch.mp4", 2, "no such file"),
-        "folder": (".", 2, "is a folder"),
+        "folder": (".", 2, "-o names one file for 6 sources"),
     }
 
 

@@ -1,12 +1,12 @@
 """`vrinr denoise`."""
 
-from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
 from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse
+from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
 from vrinr_cli.jobs.options import AudioChoice, Cuts, DenoiseOptions, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
@@ -17,16 +17,21 @@ NOISE_DEFAULTS = DenoiseOptions()
 
 
 def denoise(
-    source: options.Source,
+    sources: options.Sources,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output",
             "-o",
             help="File to write: .mp4 .m4v .mov .mkv .webm, or .png .jpg .webp .tif of a picture; "
-            "out/%06d.png for numbered ones. Default: SOURCE.clean.*",
+            "out/%06d.png for numbered ones; or a folder. Default: SOURCE.clean.*",
         ),
     ] = None,
+    out_dir: options.OutDir = None,
+    suffix: options.Suffix = None,
+    recursive: options.Recursive = False,
+    skip_existing: options.SkipExisting = False,
+    fail_fast: options.FailFast = False,
     scale: Annotated[str, typer.Option("--scale", "-s", help="1 to 32: make it larger too, in the same pass.")] = "1",
     sigma: Annotated[
         float | None,
@@ -81,7 +86,7 @@ def denoise(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Take the noise out of SOURCE. The same line again continues a stopped job.
+    """Take the noise out of SOURCES. The same line again continues a stopped job.
 
     Examples:
       vrinr denoise noisy.mp4
@@ -89,6 +94,8 @@ def denoise(
       vrinr denoise film.mkv --strength 0.7 --keep-grain 0.2 -o clean.mkv
 
       vrinr denoise dark.mp4 --scale 2 --start 0:10 --frames 50 -o try.mp4
+
+      vrinr denoise '*.mp4' --skip-existing
     """
     with shown_errors(as_json=json_, resume_hint=options.RESUME_HINT):
         asked = UpscaleOptions(
@@ -118,10 +125,10 @@ def denoise(
             allow_damaged=skip_damaged,
             restart=restart,
         )
-        options.run_job(
-            source,
-            output,
-            asked,
+        manner = Manner(
+            recursive=recursive,
+            skip_existing=skip_existing,
+            fail_fast=fail_fast,
             yes=yes,
             no=no,
             dry_run=dry_run,
@@ -130,3 +137,4 @@ def denoise(
             quiet=quiet,
             verbose=verbose,
         )
+        run_sources(sources, Outputs(output, out_dir, suffix), asked, manner)

@@ -197,7 +197,7 @@ def fit(
             threads=threads,
             checkpoint_minutes=checkpoint_minutes,
         )
-        from vrinr_cli.jobs.job import check_source  # noqa: PLC0415 - torch and PyAV load here
+        from vrinr_cli.jobs.sources import check_source  # noqa: PLC0415 - PyAV loads here
         from vrinr_cli.jobs.weights import find  # noqa: PLC0415
         from vrinr_cli.training.fit import fit as run  # noqa: PLC0415
         from vrinr_cli.training.fit_chart import check_chart, draw_chart  # noqa: PLC0415

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -22,7 +22,14 @@ HEAD = 12
 
 
 def show_forecast(
-    source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool, as_json: bool, quiet: bool
+    source: Path,
+    output: Path | None,
+    options: UpscaleOptions,
+    *,
+    overwrite: bool,
+    makes_folder: bool = False,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Print what a job would do; exit code 1 and one line if its disk is too small.
 
@@ -30,17 +37,26 @@ def show_forecast(
         VrinrError: as the job would before its first frame.
     """
     from vrinr_cli.jobs import disk, forecast  # noqa: PLC0415 - torch and PyAV load here
-    from vrinr_cli.record import to_plain  # noqa: PLC0415
 
-    found = forecast.forecast(source, output, options, overwrite=overwrite)
-    if as_json:
-        print_json({"event": "plan", **to_plain(found)})
-    elif not quiet:
-        for line in forecast_lines(found):
-            typer.echo(printable(line))
+    found = forecast.forecast(source, output, options, overwrite=overwrite, makes_folder=makes_folder)
+    print_forecast(found, as_json=as_json, quiet=quiet)
     if not found.enough_disk:
         with shown_errors():  # not as JSON: the object has `enough_disk`
             raise disk.shortage(found.room, found.output.name)
+
+
+def print_forecast(
+    found: "Forecast", *, as_json: bool, quiet: bool, head: str = "", about: dict[str, Any] | None = None
+) -> None:
+    """A plan on stdout, in lines or as an object; `head` and `about` as for `progress_for`."""
+    from vrinr_cli.record import to_plain  # noqa: PLC0415
+
+    if as_json:
+        print_json({"event": "plan", **(about or {}), **to_plain(found)})
+    elif not quiet:
+        first, *rest = forecast_lines(found)
+        for line in (f"{head}{first}", *rest):
+            typer.echo(printable(line))
 
 
 def forecast_lines(found: "Forecast") -> list[str]:

@@ -14,9 +14,32 @@ from vrinr_cli.jobs.events import JobReport, PartReport
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.parts import Part
 
-ENCODER, PART, MACHINE = "How to encode", "Which part", "Machine"
+ENCODER, PART, MACHINE, FILES = "How to encode", "Which part", "Machine", "Many files"
 
-Source = Annotated[Path, typer.Argument(help="Video or picture to read, or numbered pictures: frames/%06d.png")]
+Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SOURCES",
+        help="Videos, pictures, folders of them, quoted patterns such as '*.mp4', or numbered pictures: %06d.png",
+    ),
+]
+OutDir = Annotated[
+    Path | None, typer.Option("--out-dir", help="Folder for outputs; made if need be.", rich_help_panel=FILES)
+]
+Suffix = Annotated[
+    str | None,
+    typer.Option(help="Between name and ending of an output: .x4. Default: what was asked", rich_help_panel=FILES),
+]
+Recursive = Annotated[
+    bool,
+    typer.Option("--recursive", help="Folders below too; the tree is kept below --out-dir.", rich_help_panel=FILES),
+]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave out what has an output already.", rich_help_panel=FILES)
+]
+FailFast = Annotated[
+    bool, typer.Option("--fail-fast", help="Stop at the first file that fails.", rich_help_panel=FILES)
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse weights that were fitted to another clip.")]
 Cuts = Annotated[
     str, typer.Option(help="auto finds scene cuts and mixes no picture with one beyond; none takes all for one scene.")
@@ -117,12 +140,15 @@ def run_job(
     no: bool,
     must_go_on: bool = False,
     dry_run: bool = False,
+    makes_folder: bool = False,
     share: str | None = None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
     """Ask where something would be replaced, run the job, and show it.
+
+    A missing folder of the output is made only if `makes_folder`, by whoever calls; a plan needs to know.
 
     Raises:
         VrinrError: as the job does.
@@ -134,7 +160,7 @@ def run_job(
     if dry_run and part is not None:
         raise OptionError("--part given with --dry-run", hint="leave out one of them: a plan is of the whole job")
     if dry_run:
-        show_forecast(source, output, options, overwrite=yes, as_json=as_json, quiet=quiet)
+        show_forecast(source, output, options, overwrite=yes, makes_folder=makes_folder, as_json=as_json, quiet=quiet)
         return
     from vrinr_cli.jobs import job  # noqa: PLC0415 - torch and PyAV load here, so --help stays quick
     from vrinr_cli.jobs.folder import JobFolder  # noqa: PLC0415
@@ -165,9 +191,9 @@ def resume_words(target: Path) -> str:
 
 def _agreed(source: Path, target: Path) -> bool:
     """Ask whether to replace an existing file, if there is somebody to ask and it is possible at all."""
-    from vrinr_cli.jobs import job  # noqa: PLC0415
+    from vrinr_cli.jobs import job, sources  # noqa: PLC0415
 
-    job.check_source(source)
+    sources.check_source(source)
     job.check_target(source, target, overwrite=True)
     if not target.exists() or not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         return False

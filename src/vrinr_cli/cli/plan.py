@@ -8,7 +8,7 @@ from vrinr_cli.cli.upscale import upscale
 
 @functools.wraps(upscale, assigned=("__annotations__",))  # Typer reads the options from there
 def plan(**options: Any) -> None:
-    """Say what `upscale` would do to SOURCE, with time, memory and disk; write nothing.
+    """Say what `upscale` would do to SOURCES, with time, memory and disk; write nothing.
 
     The same as `vrinr upscale --dry-run`; `vrinr denoise` has --dry-run too.
 

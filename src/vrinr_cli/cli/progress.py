@@ -62,15 +62,25 @@ class Progress(Protocol):
         """Show the end."""
 
 
-def progress_for(*, as_json: bool, quiet: bool, verbose: bool) -> Progress:
-    """The way of showing that fits where the words go."""
+def progress_for(
+    *, as_json: bool, quiet: bool, verbose: bool, head: str = "", about: dict[str, Any] | None = None
+) -> Progress:
+    """The way of showing that fits where the words go.
+
+    Args:
+        as_json: objects on stdout.
+        quiet: nothing but errors.
+        verbose: every step.
+        head: words that say which of several jobs it is, such as "[3/12] ".
+        about: keys that say the same in each object.
+    """
     if as_json:
-        return JsonProgress()
+        return JsonProgress(about)
     if quiet:
         return Quiet()
     if sys.stderr is not None and sys.stderr.isatty():
-        return Bar(verbose=verbose)
-    return Lines(verbose=verbose)
+        return Bar(verbose=verbose, head=head)
+    return Lines(verbose=verbose, head=head)
 
 
 class _Shown:
@@ -96,13 +106,13 @@ class Quiet(_Shown):
 class Lines(_Shown):
     """For logs: what is done, notes, and the end; no line per frame."""
 
-    def __init__(self, *, verbose: bool) -> None:
-        self.verbose = verbose
+    def __init__(self, *, verbose: bool, head: str = "") -> None:
+        self.verbose, self.head = verbose, head
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, Started):
-            say(started_words(event))
+            say(f"{self.head}{started_words(event)}")
         elif isinstance(event, Noted):
             say(f"note: {event.text}")
         elif isinstance(event, Stepped) and self.verbose:
@@ -110,14 +120,14 @@ class Lines(_Shown):
 
     def finish(self, report: JobReport | PartReport) -> None:
         """The closing line."""
-        say(finished_words(report))
+        say(f"{self.head}{finished_words(report)}")
 
 
 class Bar(Lines):
     """For terminals: `412/1800  23 %  1.9 fps  12 min left  cuda:0 bf16`."""
 
-    def __init__(self, *, verbose: bool) -> None:
-        super().__init__(verbose=verbose)
+    def __init__(self, *, verbose: bool, head: str = "") -> None:
+        super().__init__(verbose=verbose, head=head)
         from rich.console import Console  # noqa: PLC0415 - rich is slow to load
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn  # noqa: PLC0415
         from rich.progress import Progress as RichProgress  # noqa: PLC0415
@@ -130,7 +140,7 @@ class Bar(Lines):
             TextColumn("{task.fields[speed]}"),
         )
         self.rich = RichProgress(*columns, console=Console(stderr=True, markup=False), transient=True)
-        self.task = self.rich.add_task("", total=1, visible=False, step="frames", speed="")
+        self.task = self.rich.add_task("", total=1, visible=False, step=f"{head}frames", speed="")
         self.rate = Rate(time.monotonic())
         self.device = ""
 
@@ -149,12 +159,12 @@ class Bar(Lines):
             self.rate = Rate(time.monotonic())
             self.device = event.device
             self.rich.update(self.task, visible=True, total=event.frames, completed=event.done)
-            self.rich.console.print(printable(started_words(event)), highlight=False)
+            self.rich.console.print(printable(f"{self.head}{started_words(event)}"), highlight=False)
         elif isinstance(event, Advanced):
             self.rate.add(time.monotonic())
             self.rich.update(self.task, completed=event.done, speed=self._speed(event))
         elif isinstance(event, Stepped):
-            self.rich.update(self.task, step=event.name, speed="")
+            self.rich.update(self.task, step=f"{self.head}{event.name}", speed="")
             if self.verbose:
                 self.rich.console.print(event.name, highlight=False)
         elif isinstance(event, Noted):
@@ -162,7 +172,7 @@ class Bar(Lines):
 
     def finish(self, report: JobReport | PartReport) -> None:
         """The closing line, in place of the bar."""
-        self.rich.console.print(printable(finished_words(report)), highlight=False)
+        self.rich.console.print(printable(f"{self.head}{finished_words(report)}"), highlight=False)
 
     def _speed(self, event: Advanced) -> str:
         rate = self.rate.per_second
@@ -175,19 +185,22 @@ class Bar(Lines):
 class JsonProgress(_Shown):
     """For programs: one object per line on stdout; keys stay, new ones may come."""
 
+    def __init__(self, about: dict[str, Any] | None = None) -> None:
+        self.about = about or {}
+
     def __call__(self, event: Event) -> None:
         """Print one event."""
         from vrinr_cli.record import to_plain  # noqa: PLC0415
 
         names = {Started: "start", Advanced: "progress", Noted: "warning", Stepped: "step"}
-        print_json({"event": names[type(event)], **to_plain(event)})
+        print_json({"event": names[type(event)], **self.about, **to_plain(event)})
 
     def finish(self, report: JobReport | PartReport) -> None:
         """Print the report."""
         from vrinr_cli.record import to_plain  # noqa: PLC0415
 
         words: dict[str, Any] = to_plain(report)
-        print_json({"event": "done" if isinstance(report, JobReport) else "part", **words})
+        print_json({"event": "done" if isinstance(report, JobReport) else "part", **self.about, **words})
 
 
 def started_words(event: Started) -> str:

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import typer
 
-from vrinr_cli.errors import InterruptedJobError, VrinrError, printable
+from vrinr_cli.errors import InterruptedJobError, VrinrError, printable, unforeseen
 
 
 class _Settings:
@@ -69,18 +69,29 @@ def shown_errors(*, as_json: bool = False, resume_hint: str = "nothing was writt
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, one line and not a page of code
-        words = (str(error) or "no message").splitlines()[0]
-        unforeseen = VrinrError(f"{type(error).__name__}: {words}", hint="see it all with `vrinr --debug ...`")
-        _fail(unforeseen, as_json=as_json)
+        _fail(unforeseen(error), as_json=as_json)
+
+
+def show_error(error: VrinrError, *, as_json: bool, head: str = "", about: dict[str, Any] | None = None) -> None:
+    """One line on stderr, and an object on stdout where that is asked.
+
+    Args:
+        error: while it is being handled, so that --debug can show where it comes from.
+        as_json: whether there is to be an object.
+        head: words before it, such as "[3/12] ".
+        about: further keys of the object.
+    """
+    if _Settings.debug and sys.exception() is not None:
+        traceback.print_exc()
+    if as_json:
+        told = {"event": "error", **(about or {}), "message": str(error), "hint": error.hint, "code": error.exit_code}
+        with contextlib.suppress(OSError):  # a full or closed stdout may be the error itself
+            print_json(told)
+    say(f"vrinr: error: {head}{error}; {error.hint}")
 
 
 def _fail(error: VrinrError, *, as_json: bool) -> None:
-    if _Settings.debug:
-        traceback.print_exc()
-    if as_json:
-        with contextlib.suppress(OSError):  # a full or closed stdout may be the error itself
-            print_json({"event": "error", "message": str(error), "hint": error.hint, "code": error.exit_code})
-    say(f"vrinr: error: {error}; {error.hint}")
+    show_error(error, as_json=as_json)
     raise typer.Exit(error.exit_code)
 
 

@@ -1,12 +1,12 @@
 """`vrinr upscale`."""
 
-from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
 from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse
+from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
 from vrinr_cli.jobs.options import AudioChoice, Cuts, Method, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
@@ -16,16 +16,21 @@ SIZE = "How large"
 
 
 def upscale(
-    source: options.Source,
+    sources: options.Sources,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output",
             "-o",
             help="File to write: .mp4 .m4v .mov .mkv .webm, or .png .jpg .webp .tif of a picture; "
-            "out/%06d.png for numbered ones. Default: SOURCE.xSCALE.*",
+            "out/%06d.png for numbered ones; or a folder. Default: SOURCE.xSCALE.*",
         ),
     ] = None,
+    out_dir: options.OutDir = None,
+    suffix: options.Suffix = None,
+    recursive: options.Recursive = False,
+    skip_existing: options.SkipExisting = False,
+    fail_fast: options.FailFast = False,
     scale: Annotated[
         str | None,
         typer.Option(
@@ -73,7 +78,7 @@ def upscale(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Make SOURCE larger. The same line again continues a stopped job.
+    """Make SOURCES larger. The same line again continues a stopped job.
 
     Examples:
       vrinr upscale in.mp4 --scale 4
@@ -85,6 +90,8 @@ def upscale(
       vrinr upscale photo.png --scale 4
 
       vrinr upscale frames/%06d.png --fps 24 -o out.mp4
+
+      vrinr upscale holiday/ --recursive -o larger/
     """
     with shown_errors(as_json=json_, resume_hint=options.RESUME_HINT):
         is_sized = any(value is not None for value in (scale, size, height, box))
@@ -115,10 +122,10 @@ def upscale(
             allow_damaged=skip_damaged,
             restart=restart,
         )
-        options.run_job(
-            source,
-            output,
-            asked,
+        manner = Manner(
+            recursive=recursive,
+            skip_existing=skip_existing,
+            fail_fast=fail_fast,
             yes=yes,
             no=no,
             dry_run=dry_run,
@@ -127,3 +134,4 @@ def upscale(
             quiet=quiet,
             verbose=verbose,
         )
+        run_sources(sources, Outputs(output, out_dir, suffix), asked, manner)

@@ -2,6 +2,7 @@
 
 import errno
 import math
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -36,6 +37,11 @@ class Room:
     def lacking(self) -> int:
         """Bytes to be freed."""
         return max(self.needed - self.free, 0)
+
+
+def nearest_folder(path: Path) -> Path:
+    """The folder of a file, or the nearest one above that is there."""
+    return next(folder for folder in path.absolute().parents if os.path.lexists(folder))
 
 
 def room_for(plan: Plan, reports: Iterable[ChunkReport], folder: Path, *, per_frame: float | None = None) -> Room:

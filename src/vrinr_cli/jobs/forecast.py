@@ -77,7 +77,14 @@ class Forecast:
         return disk.Room(self.disk_needed, self.disk_free, is_least=False)
 
 
-def forecast(source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool = False) -> Forecast:
+def forecast(
+    source: Path,
+    output: Path | None,
+    options: UpscaleOptions,
+    *,
+    overwrite: bool = False,
+    makes_folder: bool = False,
+) -> Forecast:
     """Plan a job, and try its first frames for about two seconds.
 
     Nothing is written but files of a moment in the system's folder for such.
@@ -87,6 +94,7 @@ def forecast(source: Path, output: Path | None, options: UpscaleOptions, *, over
         output: the file to write; None is the job's default.
         options: how.
         overwrite: whether an existing output may be replaced.
+        makes_folder: whether a missing folder would be made for the output.
 
     Raises:
         VrinrError: as the job itself would, before its first frame.
@@ -94,8 +102,8 @@ def forecast(source: Path, output: Path | None, options: UpscaleOptions, *, over
     if is_picture(source):
         from vrinr_cli.jobs.picture_forecast import forecast_picture  # noqa: PLC0415 - it makes a Forecast too
 
-        return forecast_picture(source, output, options, overwrite=overwrite)
-    plan, output, computes = planned(source, output, options, overwrite=overwrite)
+        return forecast_picture(source, output, options, overwrite=overwrite, makes_folder=makes_folder)
+    plan, output, computes = planned(source, output, options, overwrite=overwrite, makes_folder=makes_folder)
     finished = _finished(plan, output, options)
     compute = computes[0]
     container = container_for(output)
@@ -106,7 +114,7 @@ def forecast(source: Path, output: Path | None, options: UpscaleOptions, *, over
     with tempfile.TemporaryDirectory(prefix="vrinr-") as place:
         check_holds(plan.source, plan.target, container, plan.actions, Path(place))
         trial = try_out(plan, compute, model, outlook, Path(place))
-    room = disk.room_for(plan, finished, output.parent, per_frame=trial.bytes)
+    room = disk.room_for(plan, finished, disk.nearest_folder(output), per_frame=trial.bytes)
     workers = min(len({each.device for each in computes}), len(plan.chunks))  # two on one device are hardly quicker
     done = sum(report.written.frames for report in finished)
     line = plan.source.timeline

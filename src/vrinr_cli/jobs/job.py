@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from vrinr_cli.engine.device import Compute, choose_all
 from vrinr_cli.errors import EncodeError, JobError, OptionError, PartsError, TargetError, counted, printable
 from vrinr_cli.jobs import disk, own_files
 from vrinr_cli.jobs import journal as journal_room
+from vrinr_cli.jobs.batch import output_name
 from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, PartReport, Started, Stepped, ignore
 from vrinr_cli.jobs.executors.here import Here
 from vrinr_cli.jobs.executors.orders import Finished, Hooks, Order
@@ -30,13 +30,14 @@ from vrinr_cli.jobs.request import LONGEST_NAME, JobRequest
 from vrinr_cli.jobs.row import probe_any, row_target
 from vrinr_cli.jobs.row_write import check_row, write_pictures
 from vrinr_cli.jobs.run import make_resources, peak_memory
+from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.jobs.unfinished import stopped_job
-from vrinr_cli.video.containers import CONTAINERS, container_for
+from vrinr_cli.video.containers import container_for
 from vrinr_cli.video.encoders import check_opens
-from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.join import ChunkFile, Cut, Joined, check_holds, join
-from vrinr_cli.video.pictures.kinds import is_picture, kind_of_name, kind_to_write, picture_kind
-from vrinr_cli.video.pictures.numbered import numbers_of, pattern_of, row_of_source
+from vrinr_cli.video.origin import MARK
+from vrinr_cli.video.pictures.kinds import is_picture, kind_of_name, kind_to_write
+from vrinr_cli.video.pictures.numbered import pattern_of
 from vrinr_cli.video.verify import VerifyReport, verify
 
 
@@ -239,16 +240,18 @@ def _nothing_left(folder: JobFolder) -> Iterator[None]:
 
 
 def planned(
-    source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool
+    source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool, makes_folder: bool = False
 ) -> tuple[Plan, Path, tuple[Compute, ...]]:
     """All that is decided before anything is made: the plan, the output as an absolute path, and the devices.
+
+    Arguments are those of `upscale` and `check_target`.
 
     Raises:
         VrinrError: the job cannot be done as asked.
     """
     check_source(source)
     output = default_output(source, options) if output is None else output
-    output = check_target(source, output, overwrite=overwrite)
+    output = check_target(source, output, overwrite=overwrite, makes_folder=makes_folder)
     computes = choose_all(options.device, options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -259,47 +262,35 @@ def planned(
     return plan, output, computes
 
 
-def check_source(source: Path) -> None:
-    """Refuse what is no file before anything is made.
+def check_plan(
+    source: Path, output: Path, options: UpscaleOptions, *, overwrite: bool, makes_folder: bool = False
+) -> None:
+    """See that a job can be done as asked, be it of a video or a picture. Arguments as for `planned`.
 
     Raises:
-        OptionError: there is nothing, or a folder.
+        VrinrError: it cannot.
     """
-    name = printable(str(source))
-    row = row_of_source(source)
-    if row is not None:
-        numbers_of(source, row)
-        return
-    try:
-        mode = source.stat().st_mode
-    except FileNotFoundError as error:
-        raise OptionError(f"{name}: no such file", hint="check the name") from error
-    except OSError as error:
-        raise OptionError(f"{name}: {cause_of(error)}", hint="check the name") from error
-    if stat.S_ISDIR(mode):
-        raise OptionError(f"{name}: is a folder", hint="give a video file or a picture")
+    if is_picture(source):
+        from vrinr_cli.jobs.picture import plan_picture  # noqa: PLC0415 - it is made with this module's parts
+
+        plan_picture(source, output, options, overwrite=overwrite, makes_folder=makes_folder)
+    else:
+        planned(source, output, options, overwrite=overwrite, makes_folder=makes_folder)
 
 
 def default_output(source: Path, options: UpscaleOptions) -> Path:
-    """`STEM.x2.mp4` or `STEM.clean.mp4` beside the source: its own ending where vrinr writes that, else .mkv.
-
-    Pictures stay of their kind, and rows of them rows.
-    """
-    word = options.size.word
-    if options.denoise is not None:
-        word = "clean" if word == "x1" else f"clean.{word}"
-    ending = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
-    if row_of_source(source) is not None and kind_of_name(source) is not None:
-        ending = source.suffix
-    kind = picture_kind(source)
-    if kind is not None:
-        ending = source.suffix if kind_of_name(source) is kind else kind.endings[0]
-    stem = os.fsdecode(os.fsencode(source.stem)[: 200 - len(word)])
-    return source.with_name(f"{stem}.{word}{ending}")
+    """`STEM.x2.mp4` or `STEM.clean.mp4` beside the source: its own ending where vrinr writes that, else .mkv."""
+    return source.with_name(output_name(source, options))
 
 
-def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
+def check_target(source: Path, output: Path, *, overwrite: bool, makes_folder: bool = False) -> Path:
     """The output as an absolute path, if it may be written.
+
+    Args:
+        source: the video to read.
+        output: the file to write.
+        overwrite: whether an existing output is replaced.
+        makes_folder: whether a missing folder would be made for it.
 
     Raises:
         TargetError: no folder to put it in, an existing file that may not be replaced, an unknown ending.
@@ -313,14 +304,16 @@ def check_target(source: Path, output: Path, *, overwrite: bool) -> Path:
     if os.path.lexists(output) and not output.is_file():
         raise TargetError(f"{name}: is no ordinary file", hint="name another file")
     _check_ending(source, output)
-    if not output.parent.is_dir():
-        raise TargetError(f"{printable(str(output.parent))}: no such folder", hint="make it first")
+    place = disk.nearest_folder(output) if makes_folder else output.parent
+    if not place.is_dir():
+        cause = "is no folder" if place.exists() else "no such folder"
+        raise TargetError(f"{printable(str(place))}: {cause}", hint="make it first")
     if output.exists() and output.samefile(source):
         raise OptionError(f"{name}: is the source itself", hint="choose another output")
     if output.exists() and not overwrite:
         raise TargetError(f"{name}: exists already", hint="use -y to replace it")
-    if not os.access(output.parent, os.W_OK):
-        raise TargetError(f"{printable(str(output.parent))}: cannot be written", hint="choose another output")
+    if not os.access(place, os.W_OK):
+        raise TargetError(f"{printable(str(place))}: cannot be written", hint="choose another output")
     return output.parent.resolve() / output.name
 
 
@@ -575,7 +568,7 @@ def _made_by(plan: Plan) -> dict[str, str]:
     if any(key.lower() == "comment" for key in plan.source.metadata):
         return {}
     how = f"weights {plan.weights.path.stem} {plan.weights.digest[:12]}" if plan.weights else plan.method
-    return {"comment": f"vrinr {__version__}, {how}"}
+    return {"comment": f"{MARK}{__version__}, {how}"}
 
 
 def _started(job: _Job) -> Started:

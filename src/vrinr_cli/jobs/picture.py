@@ -27,6 +27,7 @@ from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import WeightsChoice, choose_weights
 from vrinr_cli.jobs.run import engine_of, peak_memory
 from vrinr_cli.jobs.size import SAME_SHAPE, target_size
+from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.video.files import cause_of, sync_file
 from vrinr_cli.video.info import SourceInfo
 from vrinr_cli.video.pictures.info import frame_of, info_of_picture
@@ -156,16 +157,18 @@ def upscale_picture(
     )
 
 
-def plan_picture(source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool) -> PicturePlan:
-    """All that is decided before anything is made.
+def plan_picture(
+    source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool, makes_folder: bool = False
+) -> PicturePlan:
+    """All that is decided before anything is made. Arguments are those of `upscale_picture` and `job.check_target`.
 
     Raises:
         VrinrError: the picture cannot be restored as asked.
     """
-    job.check_source(source)
+    check_source(source)
     refuse_video_options(options)
     output = job.default_output(source, options) if output is None else output
-    output = job.check_target(source, output, overwrite=overwrite)
+    output = job.check_target(source, output, overwrite=overwrite, makes_folder=makes_folder)
     computes = choose_all(options.device, options.precision)
     if len(computes) > 1:
         raise OptionError("several devices for one picture", hint="choose one --device")

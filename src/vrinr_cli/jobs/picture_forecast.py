@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vrinr_cli.engine import memory
+from vrinr_cli.jobs.disk import nearest_folder
 from vrinr_cli.jobs.forecast import Forecast
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.picture import PicturePlan, geometry_of, make_picture_engine, plan_picture, restore
@@ -18,19 +19,19 @@ TRIAL_SIDE = 128
 
 
 def forecast_picture(
-    source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool = False
+    source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool = False, makes_folder: bool = False
 ) -> Forecast:
     """Plan a picture, and try its middle. Nothing is written.
 
     Raises:
         VrinrError: as the work itself would, before it begins.
     """
-    plan = plan_picture(source, output, options, overwrite=overwrite)
+    plan = plan_picture(source, output, options, overwrite=overwrite, makes_folder=makes_folder)
     device = plan.compute.device
     held, free = memory.held_bytes(device), memory.free_bytes(device)
     outlook = make_picture_engine(plan, options).outlook()
     share, seconds, size = _tried(plan, options)
-    needed, room = int(size), shutil.disk_usage(plan.output.parent).free
+    needed, room = int(size), shutil.disk_usage(nearest_folder(plan.output)).free
     return Forecast(
         source=plan.source.path,
         output=plan.output,

@@ -148,4 +148,4 @@ def _tags(plan: Plan, index: int) -> PictureTags:
 
 
 def _names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
