@@ -1,4 +1,4 @@
-"""The packages that only reports need (`vrinr[benchmark]`): loaded when used, and named where they are missing."""
+"""Packages that only reports and previews need: loaded when used, and named with their extra where they are missing."""
 
 import importlib
 from types import ModuleType
@@ -21,12 +21,13 @@ def require(*names: str) -> None:
         load(name)
 
 
-def load(name: str, *, what: str = "the benchmark") -> ModuleType:
+def load(name: str, *, what: str = "the benchmark", extra: str = "benchmark") -> ModuleType:
     """A package of the extra, or a module in one.
 
     Args:
         name: import name.
         what: what needs it, for the error's text.
+        extra: of this package's extras, which brings it.
 
     Raises:
         OptionError: it is missing; says how to get it.
@@ -35,5 +36,5 @@ def load(name: str, *, what: str = "the benchmark") -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise OptionError(
-            f"{what} needs {error.name}, which is not installed", hint="run: pip install 'vrinr[benchmark]'"
+            f"{what} needs {error.name}, which is not installed", hint=f"run: pip install 'vrinr[{extra}]'"
         ) from error

@@ -17,12 +17,13 @@ from vrinr_cli.benchmark.charts import Chart, Line
 from vrinr_cli.benchmark.environment import Environment
 from vrinr_cli.benchmark.files import check_targets, write_report
 from vrinr_cli.benchmark.page import render
-from vrinr_cli.benchmark.pictures import Comparison, Window, best_window, compare, data_uri, shown_condition
+from vrinr_cli.benchmark.pictures import Comparison, compare, data_uri, shown_condition
 from vrinr_cli.benchmark.quality import QualityReport
 from vrinr_cli.benchmark.report import quality_page
 from vrinr_cli.benchmark.request import QualityRequest
 from vrinr_cli.benchmark.scores import PAIRED, Condition, Score
 from vrinr_cli.errors import TargetError
+from vrinr_cli.jobs.spot import Window
 from vrinr_cli.training.corpus import Pixels
 
 NASTY = """<b>"x'.mkv"""
@@ -145,16 +146,6 @@ def test_a_picture_is_kept_to_the_sample() -> None:
     head, _, data = data_uri(shown).partition(",")
     assert head == "data:image/png;base64"
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), shown)
-
-
-def test_the_window_has_the_detail() -> None:
-    flat = np.full((100, 200, 3), 90, np.uint8)
-    flat[60:80, 120:150] = picture((20, 30))
-    window = best_window(flat, (32, 48))
-    assert (window.height, window.width) == (32, 48)
-    assert 80 - 32 <= window.top <= 60
-    assert 150 - 48 <= window.left <= 120
-    assert best_window(flat, (500, 500)) == Window(0, 0, 100, 200)
 
 
 def test_the_shown_condition_is_near_x4_with_the_middle_noise() -> None:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "av", "numpy", "safetensors")
+HEAVY = ("torch", "av", "numpy", "safetensors", "PIL", "jinja2")
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,8 @@ HEAVY = ("torch", "av", "numpy", "safetensors")
         ["upscale", "--help"],
         ["train", "--help"],
         ["plan", "--help"],
+        ["preview", "--help"],
+        ["compare", "--help"],
         ["jobs", "--help"],
         ["resume", "--help"],
     ],

@@ -99,7 +99,7 @@ def test_tiles_are_told_with_the_work_that_they_do_again(tmp_path: Path) -> None
 def test_a_part_is_cut_from_the_middle_with_its_chroma(tmp_path: Path) -> None:
     source = clips.plain(tmp_path / "in.mkv", frames=1, size=(96, 128))
     (frame,) = list(read_frames(probe(source), 0, 1))
-    part: Frame = trial._cropped(frame, 16, 32, (64, 48))
+    part: Frame = trial.cropped(frame, 16, 32, (64, 48))
     assert [plane.shape for plane in part.planes] == [(64, 48), (32, 24), (32, 24)]
     assert np.array_equal(part.planes[0], frame.planes[0][16:80, 32:80])
     assert np.array_equal(part.planes[1], frame.planes[1][8:40, 16:40])

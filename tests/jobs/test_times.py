@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 
 from vrinr_cli.errors import InputError, OptionError
-from vrinr_cli.jobs.times import chosen_frames, parse_time, show_time
+from vrinr_cli.jobs.times import chosen_frames, frame_at, parse_time, show_time
 from vrinr_cli.video.info import Timeline
 
 LINE = Timeline(pts=tuple(range(1000, 1400, 40)), durations=(40,) * 10, time_base=Fraction(1, 1000))
@@ -47,4 +47,16 @@ def test_frames_are_chosen_by_time_from_the_first_frame(
 def test_a_start_after_the_end_says_how_long_the_video_is() -> None:
     with pytest.raises(InputError, match="no frame from 0:00:09") as caught:
         chosen_frames(LINE, Fraction(9), None, None)
+    assert caught.value.hint == "the video ends at 0:00:00.400"
+
+
+@pytest.mark.parametrize(("at", "frame"), [(0, 0), (Fraction(39, 1000), 0), (Fraction(1, 25), 1), (None, 5)])
+def test_a_moment_means_the_frame_on_the_screen(at: Fraction | None, frame: int) -> None:
+    assert frame_at(LINE, at) == frame
+
+
+def test_a_moment_after_the_last_frame_is_refused_with_the_length() -> None:
+    assert frame_at(LINE, Fraction(399, 1000)) == 9
+    with pytest.raises(InputError, match=r"^no frame at 0:00:00.400$") as caught:
+        frame_at(LINE, Fraction(2, 5))
     assert caught.value.hint == "the video ends at 0:00:00.400"

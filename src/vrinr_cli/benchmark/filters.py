@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from vrinr_cli.benchmark.filter_graph import Layout, available, filtered
-from vrinr_cli.benchmark.methods import RGB_COLOR, RGB_FORMAT, Choice, Method, Restore
+from vrinr_cli.benchmark.methods import Choice, Method, Restore
 from vrinr_cli.benchmark.scores import NO_PROTOCOL, Condition
 from vrinr_cli.engine.engine import Geometry
+from vrinr_cli.engine.rgb import RGB_COLOR, RGB_FORMAT
 from vrinr_cli.errors import OptionError
 from vrinr_cli.frame import ColorSpec, Family, Frame, Matrix, PlaneFormat, Range
 from vrinr_cli.training.degrade import CODES, poisson_peak

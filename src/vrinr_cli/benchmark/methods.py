@@ -13,15 +13,14 @@ from vrinr_cli.benchmark.scores import NO_PROTOCOL, Condition
 from vrinr_cli.engine.color import ColorConverter, Picture
 from vrinr_cli.engine.device import Compute
 from vrinr_cli.engine.engine import Engine, Geometry
+from vrinr_cli.engine.rgb import RGB_COLOR, RGB_FORMAT
 from vrinr_cli.errors import OptionError
-from vrinr_cli.frame import ColorSpec, Family, Frame, Matrix, PlaneFormat, Range
+from vrinr_cli.frame import Frame
 from vrinr_cli.jobs import weights as weight_files
 from vrinr_cli.model.header import CheckpointHeader, read_header
 from vrinr_cli.model.resample import BICUBIC, LANCZOS, Kernel
 from vrinr_cli.training.corpus import Pixels
 
-RGB_FORMAT = PlaneFormat("gbrp", Family.RGB, 8)
-RGB_COLOR = ColorSpec(Matrix.RGB, Range.FULL)
 MATLAB_BICUBIC = Kernel("keys", -0.5)
 KERNELS = {"bicubic": BICUBIC, "lanczos": LANCZOS}
 """The baselines that are always measured, as `vrinr upscale --method` names them."""

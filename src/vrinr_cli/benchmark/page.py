@@ -56,7 +56,7 @@ def render(page: Page) -> str:
     Raises:
         OptionError: a package of the extra is missing.
     """
-    extra.require("jinja2", "matplotlib", "PIL")
+    extra.require("jinja2", "matplotlib")
     import jinja2  # noqa: PLC0415 - an extra
 
     environment = jinja2.Environment(

@@ -23,12 +23,13 @@ from vrinr_cli.benchmark.methods import (
     rgb_geometry,
 )
 from vrinr_cli.benchmark.metrics import Figures, Meter
-from vrinr_cli.benchmark.pictures import Comparison, Window, best_window, compare, shown_condition
+from vrinr_cli.benchmark.pictures import Comparison, compare, detailed_window, shown_condition
 from vrinr_cli.benchmark.request import QualityRequest
 from vrinr_cli.benchmark.scores import Condition, Score, with_gains
 from vrinr_cli.engine.device import choose
 from vrinr_cli.errors import InputError, OptionError
 from vrinr_cli.frame import Frame, Plane
+from vrinr_cli.jobs.spot import Window
 from vrinr_cli.training.corpus import Pixels
 from vrinr_cli.training.validate import crop_for
 
@@ -151,7 +152,7 @@ def measure(request: QualityRequest, *, listen: Listener | None = None, pictures
             if request.strict:
                 _refuse({method.name: _mismatch(case, method) for method in methods}, name)
             if pictures and condition == shown_condition(conditions):
-                case.window = best_window(case.reference[len(case.reference) // 2])
+                case.window = detailed_window(case.reference[len(case.reference) // 2])
             scores += _score_all(case, methods, request.border, told, Step(len(scores), total, ""))
             if case.window is not None:
                 comparisons.append(_comparison(case, case.window, methods))

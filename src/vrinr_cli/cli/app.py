@@ -8,12 +8,14 @@ import typer
 from vrinr_cli import __version__
 from vrinr_cli.cli import show
 from vrinr_cli.cli.benchmark import benchmark
+from vrinr_cli.cli.compare import compare
 from vrinr_cli.cli.denoise import denoise
 from vrinr_cli.cli.fit import fit
 from vrinr_cli.cli.info import info
 from vrinr_cli.cli.jobs import jobs
 from vrinr_cli.cli.join import join
 from vrinr_cli.cli.plan import plan
+from vrinr_cli.cli.preview import preview
 from vrinr_cli.cli.resume import resume
 from vrinr_cli.cli.train import train
 from vrinr_cli.cli.upscale import upscale
@@ -32,6 +34,8 @@ app = typer.Typer(
 app.command(epilog=EPILOG, no_args_is_help=True)(upscale)
 app.command(epilog=EPILOG, no_args_is_help=True)(denoise)
 app.command(epilog=EPILOG, no_args_is_help=True)(plan)
+app.command(epilog=EPILOG, no_args_is_help=True)(preview)
+app.command(epilog=EPILOG, no_args_is_help=True)(compare)
 app.command(epilog=EPILOG, no_args_is_help=True)(resume)
 app.command(epilog=EPILOG, no_args_is_help=True)(join)
 app.command(epilog=EPILOG)(jobs)

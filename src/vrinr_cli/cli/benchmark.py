@@ -303,7 +303,7 @@ def _measure(request: "QualityRequest", *, csv: Path | None, html: Path | None, 
     from vrinr_cli.record import to_plain  # noqa: PLC0415
 
     if html is not None:
-        extra.require("jinja2", "matplotlib", "PIL")
+        extra.require("jinja2", "matplotlib")
     with _shown(request, as_json=as_json) as listener:
         report = quality.measure(request, listen=listener, pictures=html is not None)
     say(f"measured on {report.environment.hardware}")

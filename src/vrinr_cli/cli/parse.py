@@ -53,6 +53,19 @@ def width_height(text: str | None) -> tuple[int, int] | None:
     return int(match[2]), int(match[1])
 
 
+def rectangle(text: str) -> tuple[int, int, int, int]:
+    """(top, left, height, width) from "96x54+200+80", width and X first.
+
+    Raises:
+        OptionError: not a rectangle.
+    """
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})\+(\d{1,5})\+(\d{1,5})", text.strip().lower())
+    if not match:
+        raise OptionError(f"crop is {text!r}", hint="write WIDTHxHEIGHT+X+Y, such as 96x54+200+80")
+    width, height, left, top = (int(number) for number in match.groups())
+    return top, left, height, width
+
+
 def counts(text: str | None) -> tuple[int, ...] | None:
     """Whole numbers from "2M,1M" or "512K,256K", in powers of two: K is 1024.
 

@@ -31,7 +31,7 @@ def run_suite(request: "SuiteRequest", *, csv: Path | None, html: Path | None, a
     from vrinr_cli.benchmark.tables import csv_text  # noqa: PLC0415
 
     if html is not None:
-        extra.require("jinja2", "matplotlib", "PIL")
+        extra.require("jinja2", "matplotlib")
     results = paper_suite.run(request, listen=_listener())
     if as_json:
         _print_json(results)

@@ -304,19 +304,32 @@ class JobFolder:
     def _name_anew(self, target: Path) -> None:
         """Name the result, unless there is a file of that name by now."""
         try:
-            target.hardlink_to(self.result_path)
+            name_anew(self.result_path, target)
         except FileExistsError as error:
             raise _taken(target) from error
-        except OSError:  # a file system without links: a moment remains between the look and the rename
-            if os.path.lexists(target):
-                raise _taken(target) from None
-            self.result_path.replace(target)
-        else:
-            self.result_path.unlink()
 
 
 def _taken(target: Path) -> TargetError:
     return TargetError(f"{printable(target.name)}: appeared meanwhile, and stays", hint="use -y to replace it")
+
+
+def name_anew(file: Path, name: Path) -> None:
+    """Give a finished file its name.
+
+    Raises:
+        FileExistsError: there is something of that name by now; it stays, and so does the file.
+        OSError: the file system refuses.
+    """
+    try:
+        name.hardlink_to(file)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: a moment remains between the look and the rename
+        if os.path.lexists(name):
+            raise FileExistsError(name) from None
+        file.replace(name)
+    else:
+        file.unlink()
 
 
 def holders(folder: Path) -> str:

@@ -296,6 +296,13 @@ def check_target(source: Path, output: Path, *, overwrite: bool, makes_folder: b
         TargetError: no folder to put it in, an existing file that may not be replaced, an unknown ending.
         OptionError: it is the source itself, by whatever name.
     """
+    if not output.is_dir():
+        _check_ending(source, output)
+    return check_place(source, output, overwrite=overwrite, makes_folder=makes_folder)
+
+
+def check_place(source: Path, output: Path, *, overwrite: bool, makes_folder: bool = False) -> Path:
+    """The same for a file of any kind, whose ending is not looked at."""
     name = printable(str(output))
     if len(os.fsencode(output.name)) > LONGEST_NAME:
         raise TargetError(f"{name}: the name is too long", hint=f"{LONGEST_NAME} bytes at most")
@@ -303,7 +310,6 @@ def check_target(source: Path, output: Path, *, overwrite: bool, makes_folder: b
         raise TargetError(f"{name}: is a folder", hint="name a file in it")
     if os.path.lexists(output) and not output.is_file():
         raise TargetError(f"{name}: is no ordinary file", hint="name another file")
-    _check_ending(source, output)
     place = disk.nearest_folder(output) if makes_folder else output.parent
     if not place.is_dir():
         cause = "is no folder" if place.exists() else "no such folder"

@@ -124,7 +124,7 @@ def run_chunk(
     cuts = 0
     redone = engine.counts.redone_in_fp32
     with (
-        ReadAhead(_frames(plan, chunk, engine.context, repeated), waiting) as frames,
+        ReadAhead(frames_around(plan, chunk, engine.context, repeated), waiting) as frames,
         ChunkWriter(path, plan.target, threads=resources.encoder_threads) as writer,
     ):
         with WriteBehind(writer.write, waiting) as sink:
@@ -146,10 +146,16 @@ def run_chunk(
     )
 
 
-def _frames(plan: Plan, chunk: Chunk, context: int, repeated: list[int]) -> Generator[Frame]:
+def frames_around(plan: Plan, chunk: Chunk, context: int, repeated: list[int]) -> Generator[Frame]:
     """A chunk's frames and those around it that its windows read; which begin a scene, if that matters.
 
     A few more are read to decide about cuts, so that the decision is the same wherever chunks begin.
+
+    Args:
+        plan: the job.
+        chunk: which frames.
+        context: frames on either side.
+        repeated: gets the index of each frame that stands in for a damaged one.
     """
     are_marked = plan.cuts == "auto" and context > 0
     end = len(plan.source.timeline)

@@ -1,7 +1,7 @@
 """Moments of a video as people write them, and the frames that they mean."""
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -49,3 +49,17 @@ def chosen_frames(
             f"no frame from {show_time(start or Fraction(0))} on", hint=f"the video ends at {show_time(ends)}"
         )
     return first, stop
+
+
+def frame_at(timeline: "Timeline", at: Fraction | None) -> int:
+    """The frame that is on the screen at a time, counted from the first frame; None is the middle of the video.
+
+    Raises:
+        InputError: the video has ended by then.
+    """
+    begins = timeline.pts[0]
+    ends = (timeline.pts[-1] + timeline.durations[-1] - begins) * timeline.time_base
+    moment = ends / 2 if at is None else at
+    if moment >= ends:
+        raise InputError(f"no frame at {show_time(moment)}", hint=f"the video ends at {show_time(ends)}")
+    return bisect_right(timeline.pts, begins + moment / timeline.time_base) - 1

@@ -186,10 +186,11 @@ class _Part:
             (whole - part) // 2 // GRID * GRID for whole, part in zip(self.plan.source.size, self.size, strict=True)
         )
         for frame in read_frames(self.plan.source, first, last, allow_damaged=self.plan.allow_damaged):
-            yield frame if self.size == frame.size else _cropped(frame, top, left, self.size)
+            yield frame if self.size == frame.size else cropped(frame, top, left, self.size)
 
 
-def _cropped(frame: Frame, top: int, left: int, size: tuple[int, int]) -> Frame:
+def cropped(frame: Frame, top: int, left: int, size: tuple[int, int]) -> Frame:
+    """A part of a frame; top and left are whole chroma samples."""
     planes = []
     for number, plane in enumerate(frame.planes):
         y, x = frame.format.plane_size((top, left), number)
