@@ -18,6 +18,8 @@ from vrinr_cli.jobs.sources import Found, LeftOut, Source, absolute
 from vrinr_cli.video.containers import CONTAINERS
 from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.origin import is_made_by_vrinr
+from vrinr_cli.video.pictures.kinds import kind_of_name, picture_kind
+from vrinr_cli.video.pictures.numbered import row_of_source
 
 LONGEST_STEM = 200
 """Bytes of an output's name without its ending."""
@@ -85,13 +87,21 @@ class BatchReport:
 
 
 def output_name(source: Path, options: UpscaleOptions, suffix: str | None = None) -> str:
-    """`STEM.x2.mp4` or `STEM.clean.mp4`: the source's own ending where vrinr writes that, else .mkv."""
+    """`STEM.x2.mp4` or `STEM.clean.mp4`: the source's own ending where vrinr writes that, else .mkv.
+
+    Pictures stay of their kind, and rows of them rows.
+    """
     if suffix is None:
         word = options.size.word
         if options.denoise is not None:
             word = "clean" if word == "x1" else f"clean.{word}"
         suffix = f".{word}"
     ending = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
+    kind, named = picture_kind(source), kind_of_name(source)
+    if kind is not None:
+        ending = source.suffix if kind is named else kind.endings[0]
+    elif named is not None and row_of_source(source) is not None:
+        ending = source.suffix
     room = max(LONGEST_STEM + 1 - len(os.fsencode(suffix)), 0)
     return f"{os.fsdecode(os.fsencode(source.stem)[:room])}{suffix}{ending}"
 

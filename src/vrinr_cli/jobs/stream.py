@@ -116,6 +116,7 @@ def check_options(options: UpscaleOptions, *, from_pipe: bool, to_pipe: bool) ->
         OptionError: names all of it.
     """
     chunks = {"--chunk-frames": options.chunk_frames != _DEFAULTS.chunk_frames, "--restart": options.restart}
+    rows = {"--fps": options.fps is not None, "--start-number": options.start_number is not None}
     times = {"--start": options.start is not None, "--end": options.end is not None}
     sound = {"--audio": options.audio != _DEFAULTS.audio}
     encoder = {
@@ -125,7 +126,7 @@ def check_options(options: UpscaleOptions, *, from_pipe: bool, to_pipe: bool) ->
         "--preset": options.preset is not None,
         "--encoder-option": bool(options.encoder_options),
     }
-    refused = chunks | sound | (times if from_pipe else {}) | (encoder if to_pipe else {})
+    refused = chunks | rows | sound | (times if from_pipe else {}) | (encoder if to_pipe else {})
     given = [name for name, is_given in refused.items() if is_given]
     if given:
         have, them = ("has", "it") if len(given) == 1 else ("have", "them")
@@ -270,7 +271,7 @@ def _begun(asked: _Asked, target: VideoTarget, output: Path) -> _Job:
     options, info = asked.options, asked.info
     held = min(NOISE_FRAMES, max(1, NOISE_BYTES // (3 * info.size[0] * info.size[1] * (1 + (info.format.depth > 8)))))
     piped = asked.piped
-    measure = (lambda: noise_of(piped.peek(held), info)) if piped else None
+    measure = (lambda: noise_of(info, piped.peek(held))) if piped else None
     plan = plan_with(info, target, options, ending=output.suffix.lower(), actions=(), measure=measure)
     resources = make_resources(plan, asked.compute, tile=options.tile, memory_limit=options.memory)
     job = _Job(asked, plan, output, resources)
