@@ -255,7 +255,7 @@ def planned(
     computes = choose_all(options.device, options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
-    plan = make_plan(probe_any(source, output, options), output, options)
+    plan = make_plan(probe_any(source, options, is_row_written=container_for(output).holds_pictures), output, options)
     check_opens(plan.target)
     if plan.first_number is not None:
         check_row(plan, output, overwrite=overwrite, has_work=JobFolder(output).has_work)

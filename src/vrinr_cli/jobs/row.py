@@ -6,7 +6,6 @@ from pathlib import Path
 from vrinr_cli.errors import OptionError, TargetError, printable
 from vrinr_cli.frame import Family, Range
 from vrinr_cli.jobs.options import UpscaleOptions
-from vrinr_cli.video.containers import container_for
 from vrinr_cli.video.encoders import EncoderRequest, VideoTarget
 from vrinr_cli.video.info import SourceInfo
 from vrinr_cli.video.pictures.kinds import PNG, PictureKind, kind_to_write
@@ -30,14 +29,18 @@ _ENCODING = {
 }
 
 
-def probe_any(source: Path, output: Path, options: UpscaleOptions) -> SourceInfo:
+def probe_any(source: Path, options: UpscaleOptions, *, is_row_written: bool) -> SourceInfo:
     """What is known of a source, be it a video or a row of pictures.
+
+    Args:
+        source: the file, or the pattern of a row.
+        options: what was asked.
+        is_row_written: whether the output is a row of pictures.
 
     Raises:
         OptionError: an option that could not have an effect; a row with a gap.
         InputError: the source cannot be read.
     """
-    is_row_written = container_for(output).holds_pictures
     if row_of_source(source) is None:
         _refuse(options, {"fps": "--fps"}, "on a source that is no row of pictures")
         info = probe(source, allow_damaged=options.allow_damaged)
