@@ -15,7 +15,7 @@ import pytest
 
 from cli.test_upscale import names, vrinr_here
 from jobs.facts import facts
-from media import clips
+from media import clips, stills
 from media.piped import raw
 
 VRINR = [sys.executable, "-m", "vrinr_cli"]
@@ -184,3 +184,15 @@ def test_the_plan_of_a_pipe_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         2,
         "vrinr: error: --dry-run given with -; leave that out, or give files by name\n",
     )
+
+
+def test_a_row_of_pictures_goes_into_a_pipe_and_none_comes_of_one(tmp_path: Path) -> None:
+    for number in range(3):
+        stills.save(tmp_path / f"{number}.png", stills.samples(seed=number))
+    done = run("upscale", "%d.png", "--fps", "24", "-o", "-", *PLAIN, cwd=tmp_path)
+    assert done.stdout.startswith(b"YUV4MPEG2 W112 H80 F24:1 "), done.stderr
+    given = raw(tmp_path / "in.y4m", frames=2).read_bytes()
+    for words in (["-o", "out%d.png"], ["-o", "out.mkv", "--fps", "24"]):
+        done = run("upscale", "-", *words, *PLAIN, cwd=tmp_path, given=given)
+        assert done.returncode == 2, done.stderr
+    assert names(tmp_path) == ["0.png", "1.png", "2.png", "in.y4m"]

@@ -1,7 +1,10 @@
 """Options from files and profiles: who has the say, what is refused, and what a stranger's file cannot do."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -265,6 +268,14 @@ def test_many_sources_have_the_profile_too(place: Path) -> None:
     write(place, "")
     done = CliRunner().invoke(app, [*line, "-y", "--progress-file", "state.json"])
     assert "--progress-file given with a folder or several sources" in done.stderr
+
+
+def test_a_profile_leaves_out_what_means_nothing_in_a_pipe(place: Path) -> None:
+    write(place, "[upscale]\nchunk-frames = 7\n")
+    line = ["upscale", "in.mp4", "--method", "bicubic", "--profile", "web", "-o", "-"]
+    environment = {**os.environ, settings.CONFIG: str(place / settings.NAME)}
+    done = subprocess.run([sys.executable, "-m", "vrinr_cli", *line], capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stdout[:10]) == (0, b"YUV4MPEG2 "), done.stderr.decode()
 
 
 @pytest.mark.parametrize("path", ["../a.safetensors", "/etc/a.safetensors", "sub/a.safetensors", ".hidden", ""])

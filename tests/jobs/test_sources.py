@@ -83,7 +83,7 @@ def test_pipes_and_links_to_nothing_or_to_folders_are_not_looked_at(tree: Path) 
         ("clips/b.mp4/c.mp4", "clips/b.mp4/c.mp4: Not a directory", "check the name"),
         ("clips/*.avi", "clips/*.avi: no file matches", "check the pattern"),
         ("clips/**/*.mp4", "clips/**/*.mp4: ** is no pattern here", "name the folder, with --recursive"),
-        ("none", "none: no video in it", "--recursive looks in the folders below it too"),
+        ("none", "none: no video or picture in it", "--recursive looks in the folders below it too"),
     ],
 )
 def test_names_of_nothing_are_told(name: str, words: str, hint: str) -> None:
@@ -106,3 +106,11 @@ def test_a_folder_that_cannot_be_read_is_told(tree: Path, monkeypatch: pytest.Mo
     assert "e1.ts" not in [source.path.name for source in found.sources]
     with pytest.raises(OptionError, match="other: Permission denied"):
         expand([tree / "other"])
+
+
+def test_of_a_folder_without_a_video_the_pictures_are_taken(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.png", "text.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [source.path.name for source in expand([tmp_path]).sources] == ["a.png", "b.JPG"]
+    (tmp_path / "film.mp4").write_bytes(b"x")
+    assert [source.path.name for source in expand([tmp_path]).sources] == ["film.mp4"]

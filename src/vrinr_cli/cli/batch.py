@@ -246,7 +246,7 @@ def _worked_off(
     to_do = [item for item in items if not (manner.skip_existing and item.output.is_file())]
     batch.check_options(
         to_do,
-        lambda item: job.planned(item.source, item.output, options, overwrite=manner.yes, makes_folder=True),
+        lambda item: job.check_plan(item.source, item.output, options, overwrite=manner.yes, makes_folder=True),
     )
 
     def about(number: int, item: "Item") -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from typer import Context
 from typer.core import TyperCommand
 
-from vrinr_cli.cli import settings
+from vrinr_cli.cli import pipes, settings
 from vrinr_cli.cli.batch import Outputs
 from vrinr_cli.cli.profiles import Value
 from vrinr_cli.cli.show import say, shown_errors
@@ -29,8 +29,8 @@ def _keys(parameter: Any) -> list[str]:
 def _fill(ctx: Context, names: dict[str, str]) -> None:
     sources = {key: ctx.get_parameter_source(name) for key, name in names.items()}
     given = {key for key, source in sources.items() if source is not None and not source.name.startswith("DEFAULT")}
-    if "output" in given and _table(ctx) in settings.WITH_PROFILES and Outputs(ctx.params["output"]).folder is not None:
-        given.remove("output")  # a folder says nothing of the kind of file
+    if _table(ctx) in settings.WITH_PROFILES:
+        given = _with_outputs(ctx, given)
     found = settings.layers(ctx.info_name or "", ctx.params.get("profile"))
     told = []
     for layer, taken in settings.chosen(given, found):
@@ -41,6 +41,16 @@ def _fill(ctx: Context, names: dict[str, str]) -> None:
     for layer, taken in told:
         if (layer.is_of_folder or ctx.params.get("verbose")) and not ctx.params.get("quiet"):
             say(f"{layer.name}: {settings.words(taken)}")
+
+
+def _with_outputs(ctx: Context, given: set[str]) -> set[str]:
+    """What is decided by where the result goes."""
+    output = ctx.params["output"]
+    if pipes.are_asked(ctx.params["sources"], output):
+        through = {"chunk-frames", "audio", "container"}  # have no meaning there
+        return given | through | ({"codec"} if output == str(pipes.PIPE) else set())
+    is_folder = Outputs(output).folder is not None
+    return given - {"output"} if is_folder else given  # a folder says nothing of the kind of file
 
 
 def _table(ctx: Context) -> str:

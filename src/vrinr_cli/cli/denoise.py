@@ -23,7 +23,8 @@ def denoise(
         typer.Option(
             "--output",
             "-o",
-            help="File to write: .mp4 .m4v .mov .mkv .webm; a folder; - is stdout. Default: SOURCE.clean.*",
+            help="File to write: .mp4 .m4v .mov .mkv .webm, or .png .jpg .webp .tif of a picture; "
+            "out/%06d.png for numbered ones; a folder; - is stdout. Default: SOURCE.clean.*",
         ),
     ] = None,
     out_dir: options.OutDir = None,
@@ -67,6 +68,8 @@ def denoise(
     audio: options.Audio = DEFAULTS.audio,
     container: options.Container = None,
     pipe_format: options.PipeFormat = None,
+    fps: options.Fps = None,
+    start_number: options.StartNumber = None,
     start: options.Start = None,
     end: options.End = None,
     frames: options.Frames = None,
@@ -112,6 +115,8 @@ def denoise(
             pix_fmt=pix_fmt,
             encoder_options=parse.key_values(encoder_option or []),
             audio=cast(AudioChoice, audio),
+            fps=parse.rate(fps),
+            start_number=start_number,
             start=parse.time(start),
             end=parse.time(end),
             frames=frames,

@@ -71,11 +71,11 @@ def forecast_lines(found: "Forecast") -> list[str]:
 def _rows(found: "Forecast") -> "Iterator[tuple[str, str]]":
     before, after = found.source_size, found.target_size
     yield "picture", f"{before[1]}x{before[0]} -> {after[1]}x{after[0]}"
-    done = f", {found.done} of them are done" if found.done else ""
-    yield "length", f"{counted(found.frames, 'frame')}{done}, {found.seconds:.1f} s"
-    most = "up to " if found.chunks > 1 else ""
-    yield "chunks", f"{found.chunks} of {most}{counted(found.chunk_frames, 'frame')}"
-    yield "video", f"{found.codec} ({found.encoder}), {found.pix_fmt}, in {found.container}"
+    is_still = not found.seconds
+    if is_still:
+        yield "kind", f"{found.container} ({found.encoder}), {found.pix_fmt}"
+    else:
+        yield from _video_rows(found)
     for action in found.streams:
         yield "stream", _stream_words(action)
     weights = f"weights {found.weights} {found.weights_digest[:12]}" if found.weights else "no weights"
@@ -83,15 +83,25 @@ def _rows(found: "Forecast") -> "Iterator[tuple[str, str]]":
     tiles = f"{found.tiles} tiles of {found.tile} pixels" if found.tiles > 1 else "no tiles"
     yield "device", f"{found.device}, {tiles}"
     yield "memory", f"about {show_bytes(found.memory)}; {show_bytes(found.memory_free)} are free"
-    yield "file", f"about {show_bytes(found.output_bytes)} of video"
-    yield "disk", f"about {show_bytes(found.disk_needed)} while it is joined; {show_bytes(found.disk_free)} are free"
-    yield "time", f"about {show_duration(found.work_seconds)} at {show_rate(found.fps)} fps"
+    yield "file", f"about {show_bytes(found.output_bytes)}{'' if is_still else ' of video'}"
+    joined = "" if is_still else " while it is joined"
+    yield "disk", f"about {show_bytes(found.disk_needed)}{joined}; {show_bytes(found.disk_free)} are free"
+    rate = "" if is_still else f" at {show_rate(found.fps)} fps"
+    yield "time", f"about {show_duration(found.work_seconds)}{rate}"
     part = f" of {100 * found.trial_share:.2g} % of the picture" if found.trial_share < 1 else ""
     yield "", f"file, disk and time by a trial of {counted(found.trial_frames, 'frame')}{part}"
     told = {action.note for action in found.streams}
     for note in found.notes:
         if note not in told:
             yield "note", note
+
+
+def _video_rows(found: "Forecast") -> "Iterator[tuple[str, str]]":
+    done = f", {found.done} of them are done" if found.done else ""
+    yield "length", f"{counted(found.frames, 'frame')}{done}, {found.seconds:.1f} s"
+    most = "up to " if found.chunks > 1 else ""
+    yield "chunks", f"{found.chunks} of {most}{counted(found.chunk_frames, 'frame')}"
+    yield "video", f"{found.codec} ({found.encoder}), {found.pix_fmt}, in {found.container}"
 
 
 def _stream_words(action: "StreamAction") -> str:

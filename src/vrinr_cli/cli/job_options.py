@@ -34,7 +34,8 @@ Sources = Annotated[
     list[Path],
     typer.Argument(
         metavar="SOURCES",
-        help="Videos, folders of videos, or quoted patterns such as '*.mp4'; - is y4m or nut from stdin.",
+        help="Videos, pictures, folders of them, quoted patterns such as '*.mp4', or numbered pictures: %06d.png; "
+        "- is y4m or nut from stdin.",
     ),
 ]
 OutDir = Annotated[
@@ -88,6 +89,18 @@ EncoderOption = Annotated[
 Audio = Annotated[
     str,
     typer.Option(help="auto copies what the file can hold, else converts; copy, aac, none.", rich_help_panel=ENCODER),
+]
+Fps = Annotated[
+    str | None,
+    typer.Option(
+        help="Pictures a second of numbered pictures: 24, 23.976, 30000/1001. Default: 25", rich_help_panel=PART
+    ),
+]
+StartNumber = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of the first picture written. Default: as in a numbered source, else 1", rich_help_panel=PART
+    ),
 ]
 Start = Annotated[str | None, typer.Option(help="Time to begin at: 80.5 or 1:20.5", rich_help_panel=PART)]
 End = Annotated[str | None, typer.Option(help="Time to stop before.", rich_help_panel=PART)]

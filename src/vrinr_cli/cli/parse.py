@@ -7,6 +7,8 @@ from vrinr_cli.errors import OptionError
 from vrinr_cli.jobs.times import parse_time
 
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
+_NTSC = {"23.976": 24000, "23.98": 24000, "29.97": 30000, "47.952": 48000, "59.94": 60000, "119.88": 120000}
+"""Rates as people write them, in 1001 seconds."""
 _BINARY = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -93,6 +95,21 @@ def age_seconds(text: str | None) -> float:
 def time(text: str | None) -> Fraction | None:
     """Seconds; see `parse_time`."""
     return None if text is None else parse_time(text)
+
+
+def rate(text: str | None) -> Fraction | None:
+    """Frames a second from "24", "29.97" or "30000/1001"; NTSC's rates are meant exactly.
+
+    Raises:
+        OptionError: not a rate.
+    """
+    if text is None:
+        return None
+    if text in _NTSC:
+        return Fraction(_NTSC[text], 1001)
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?|\d{1,7}/[1-9]\d{0,6}", text):
+        raise OptionError(f"fps is {text!r}", hint="write frames a second, such as 24, 23.976 or 30000/1001")
+    return Fraction(text)
 
 
 def key_values(texts: list[str]) -> tuple[tuple[str, str], ...]:

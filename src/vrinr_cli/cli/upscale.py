@@ -22,7 +22,8 @@ def upscale(
         typer.Option(
             "--output",
             "-o",
-            help="File to write: .mp4 .m4v .mov .mkv .webm; a folder; - is stdout. Default: SOURCE.xSCALE.*",
+            help="File to write: .mp4 .m4v .mov .mkv .webm, or .png .jpg .webp .tif of a picture; "
+            "out/%06d.png for numbered ones; a folder; - is stdout. Default: SOURCE.xSCALE.*",
         ),
     ] = None,
     out_dir: options.OutDir = None,
@@ -59,6 +60,8 @@ def upscale(
     audio: options.Audio = DEFAULTS.audio,
     container: options.Container = None,
     pipe_format: options.PipeFormat = None,
+    fps: options.Fps = None,
+    start_number: options.StartNumber = None,
     start: options.Start = None,
     end: options.End = None,
     frames: options.Frames = None,
@@ -88,6 +91,10 @@ def upscale(
 
       vrinr upscale in.mp4 --height 1080 --start 1:20 --end 1:25 -o try.mp4
 
+      vrinr upscale photo.png --scale 4
+
+      vrinr upscale frames/%06d.png --fps 24 -o out.mp4
+
       vrinr upscale holiday/ --recursive -o larger/
     """
     with shown_errors(as_json=json_ and not pipes.takes_stdout(output), resume_hint=options.RESUME_HINT):
@@ -105,6 +112,8 @@ def upscale(
             pix_fmt=pix_fmt,
             encoder_options=parse.key_values(encoder_option or []),
             audio=cast(AudioChoice, audio),
+            fps=parse.rate(fps),
+            start_number=start_number,
             start=parse.time(start),
             end=parse.time(end),
             frames=frames,

@@ -18,6 +18,8 @@ from vrinr_cli.jobs.sources import Found, LeftOut, Source, absolute
 from vrinr_cli.video.containers import CONTAINERS
 from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.origin import is_made_by_vrinr
+from vrinr_cli.video.pictures.kinds import kind_of_name, picture_kind
+from vrinr_cli.video.pictures.numbered import row_of_source
 
 LONGEST_STEM = 200
 """Bytes of an output's name without its ending."""
@@ -34,7 +36,7 @@ class Naming:
     suffix: str | None = None
     """Between the source's stem and the ending; None is what was asked, as in ".x2"."""
     container: str | None = None
-    """Kind of file, by its ending without a dot; None is the source's own where vrinr writes that, else mkv."""
+    """Kind of a video's file, by its ending without a dot; None is the source's own where vrinr writes that."""
 
     def __post_init__(self) -> None:
         if self.container is not None and f".{self.container}" not in CONTAINERS:
@@ -90,13 +92,21 @@ class BatchReport:
 
 
 def output_name(source: Path, options: UpscaleOptions, suffix: str | None = None) -> str:
-    """`STEM.x2.mp4` or `STEM.clean.mp4`: the source's own ending where vrinr writes that, else .mkv."""
+    """`STEM.x2.mp4` or `STEM.clean.mp4`: the source's own ending where vrinr writes that, else .mkv.
+
+    Pictures stay of their kind, and rows of them rows.
+    """
     if suffix is None:
         word = options.size.word
         if options.denoise is not None:
             word = "clean" if word == "x1" else f"clean.{word}"
         suffix = f".{word}"
     ending = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
+    kind, named = picture_kind(source), kind_of_name(source)
+    if kind is not None:
+        ending = source.suffix if kind is named else kind.endings[0]
+    elif named is not None and row_of_source(source) is not None:
+        ending = source.suffix
     room = max(LONGEST_STEM + 1 - len(os.fsencode(suffix)), 0)
     return f"{os.fsdecode(os.fsencode(source.stem)[:room])}{suffix}{ending}"
 
@@ -105,7 +115,8 @@ def output_of(source: Source, options: UpscaleOptions, naming: Naming) -> Path:
     """The file that a source becomes."""
     folder = source.path.parent if naming.out_dir is None else naming.out_dir / source.place
     name = Path(output_name(source.path, options, naming.suffix))
-    return folder / (name if naming.container is None else name.with_suffix(f".{naming.container}"))
+    is_other = naming.container is not None and name.suffix.lower() in CONTAINERS  # pictures stay pictures
+    return folder / (name.with_suffix(f".{naming.container}") if is_other else name)
 
 
 def pair(found: Found, options: UpscaleOptions, naming: Naming) -> tuple[list[Item], list[LeftOut]]:

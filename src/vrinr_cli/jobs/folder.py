@@ -277,38 +277,40 @@ class JobFolder:
             if not own_files.is_lock(path):
                 path.unlink(missing_ok=True)
 
-    def publish(self, *, overwrite: bool) -> None:
+    def publish(self, *, overwrite: bool, name: Path | None = None) -> None:
         """Give the verified result its name: the only moment at which the target changes.
 
         Args:
             overwrite: whether a file that is there by now is replaced.
+            name: one of several files that the target means; None is the target itself.
 
         Raises:
             TargetError: there is a file, and it is not to be replaced.
             EncodeError: the file system refuses.
         """
+        target = name or self.target
         try:
             if overwrite:
-                self.result_path.replace(self.target)
+                self.result_path.replace(target)
             else:
-                self._name_anew()
-            sync_folder(self.target.parent)
+                self._name_anew(target)
+            sync_folder(target.parent)
         except OSError as error:
             raise EncodeError(
-                f"{printable(self.target.name)}: the finished file cannot be renamed: {cause_of(error)}",
+                f"{printable(target.name)}: the finished file cannot be renamed: {cause_of(error)}",
                 hint="run the same command again; the chunks are kept",
             ) from error
 
-    def _name_anew(self) -> None:
+    def _name_anew(self, target: Path) -> None:
         """Name the result, unless there is a file of that name by now."""
         try:
-            name_anew(self.result_path, self.target)
+            name_anew(self.result_path, target)
         except FileExistsError as error:
-            raise self._taken() from error
+            raise _taken(target) from error
 
-    def _taken(self) -> TargetError:
-        name = printable(self.target.name)
-        return TargetError(f"{name}: appeared meanwhile; the chunks are kept", hint="use -y to replace it")
+
+def _taken(target: Path) -> TargetError:
+    return TargetError(f"{printable(target.name)}: appeared meanwhile, and stays", hint="use -y to replace it")
 
 
 def name_anew(file: Path, name: Path) -> None:

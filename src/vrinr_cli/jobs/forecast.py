@@ -8,7 +8,7 @@ from vrinr_cli.engine import memory
 from vrinr_cli.errors import JobError, printable
 from vrinr_cli.jobs import disk, weights
 from vrinr_cli.jobs.folder import JobFolder
-from vrinr_cli.jobs.job import another_job, device_words, planned
+from vrinr_cli.jobs.job import another_job, device_words, planned, written_as
 from vrinr_cli.jobs.journal import ChunkReport, peek_all
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import Plan
@@ -17,6 +17,7 @@ from vrinr_cli.jobs.trial import try_out
 from vrinr_cli.jobs.unfinished import find_jobs
 from vrinr_cli.video.containers import StreamAction, container_for
 from vrinr_cli.video.join import check_holds
+from vrinr_cli.video.pictures.kinds import is_picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,10 @@ def forecast(
     Raises:
         VrinrError: as the job itself would, before its first frame.
     """
+    if is_picture(source):
+        from vrinr_cli.jobs.picture_forecast import forecast_picture  # noqa: PLC0415 - it makes a Forecast too
+
+        return forecast_picture(source, output, options, overwrite=overwrite, makes_folder=makes_folder)
     plan, output, computes = planned(source, output, options, overwrite=overwrite, makes_folder=makes_folder)
     finished = _finished(plan, output, options)
     compute = computes[0]
@@ -114,6 +119,7 @@ def forecast(
     done = sum(report.written.frames for report in finished)
     line = plan.source.timeline
     lasts = line.pts[plan.stop - 1] + line.durations[plan.stop - 1] - line.pts[plan.first]
+    codec, encoder, pix_fmt = written_as(plan, output)
     return Forecast(
         source=plan.source.path,
         output=output,
@@ -125,9 +131,9 @@ def forecast(
         seconds=float(lasts * line.time_base),
         chunks=len(plan.chunks),
         chunk_frames=max(chunk.frames for chunk in plan.chunks),
-        codec=plan.target.codec,
-        encoder=plan.target.encoder,
-        pix_fmt=plan.target.pix_fmt,
+        codec=codec,
+        encoder=encoder,
+        pix_fmt=pix_fmt,
         streams=plan.actions,
         method=plan.method,
         weights=plan.weights.path.stem if plan.weights else "",

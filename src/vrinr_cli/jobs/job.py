@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -46,6 +47,8 @@ from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.parts import Part, runs_in_words
 from vrinr_cli.jobs.plan import Chunk, Plan, make_plan
 from vrinr_cli.jobs.request import LONGEST_NAME, JobRequest
+from vrinr_cli.jobs.row import probe_any, row_target
+from vrinr_cli.jobs.row_write import check_row, write_pictures
 from vrinr_cli.jobs.run import make_resources, peak_memory
 from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.jobs.unfinished import stopped_job
@@ -53,7 +56,8 @@ from vrinr_cli.video.containers import container_for
 from vrinr_cli.video.encoders import check_opens
 from vrinr_cli.video.join import ChunkFile, Cut, Joined, check_holds, join
 from vrinr_cli.video.origin import MARK
-from vrinr_cli.video.probe import probe
+from vrinr_cli.video.pictures.kinds import is_picture, kind_of_name, kind_to_write
+from vrinr_cli.video.pictures.numbered import pattern_of
 from vrinr_cli.video.verify import VerifyReport, verify
 
 
@@ -77,6 +81,8 @@ class _Job:
     """Finished chunks by number."""
     tile: int = 0
     halvings: int = 0
+    bytes: int = 0
+    """Of what was written in the end."""
     peaks: dict[int, int] = field(default_factory=dict)
     """Most bytes that a process has held, by its number."""
     stop: Stop = never
@@ -147,13 +153,13 @@ def upscale(
     listen: Listener = ignore,
     stop: Stop = never,
 ) -> JobReport:
-    """Make a video larger. The same call again continues a stopped job.
+    """Make a video larger, or a picture. The same call again continues a stopped job.
 
     With several devices in the options chunks are made by a process each; a script that calls this needs the usual
     `if __name__ == "__main__":` then.
 
     Args:
-        source: the video to read.
+        source: the video to read, or a picture: see `jobs.picture`.
         output: the file to write; None puts `STEM.xSCALE.ENDING` beside the source.
         options: how.
         overwrite: whether an existing output is replaced, at the very end.
@@ -165,6 +171,10 @@ def upscale(
         VrinrError: one of its kinds; the output does not exist or is what it was before. Finished chunks are
             kept in `.OUTPUTNAME.vrinr/` beside the output unless there are none.
     """
+    if is_picture(source) and not must_go_on:
+        from vrinr_cli.jobs.picture import upscale_picture  # noqa: PLC0415 - it is made with this module's parts
+
+        return upscale_picture(source, output, options, overwrite=overwrite, listen=listen)
     started = time.monotonic()
     plan, output, computes = planned(source, output, options, overwrite=overwrite)
     with JobFolder(output) as folder:
@@ -175,8 +185,7 @@ def upscale(
             _check_holds(job)
             _make_chunks(job, options)
             _check_room(job)
-            joined, verified = _finished(job)
-            folder.publish(overwrite=overwrite)
+            joined, verified = _finished(job, overwrite=overwrite)
         folder.remove()
     return _report(job, joined, verified, time.monotonic() - started)
 
@@ -208,6 +217,8 @@ def upscale_part(
         VrinrError: one of its kinds; finished chunks are kept.
     """
     started = time.monotonic()
+    if is_picture(source):
+        raise OptionError("--part has no effect on a picture", hint="leave it out")
     if options.restart:
         raise OptionError(
             "a part cannot restart a job", hint="remove it with `vrinr jobs --clean`, or leave out --part"
@@ -256,8 +267,7 @@ def join_parts(named: Path, *, overwrite: bool = False, listen: Listener = ignor
             _prepare(job, request, must_go_on=True)
             _check_complete(job)
             _check_room(job)
-            joined, verified = _finished(job)
-            folder.publish(overwrite=overwrite)
+            joined, verified = _finished(job, overwrite=overwrite)
         folder.remove()
     return _report(job, joined, verified, time.monotonic() - started)
 
@@ -288,9 +298,27 @@ def planned(
     computes = choose_all(options.device, options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
-    plan = make_plan(probe(source, allow_damaged=options.allow_damaged), output, options)
+    plan = make_plan(probe_any(source, options, is_row_written=container_for(output).holds_pictures), output, options)
     check_opens(plan.target)
+    if plan.first_number is not None:
+        check_row(plan, output, overwrite=overwrite, has_work=JobFolder(output).has_work)
     return plan, output, computes
+
+
+def check_plan(
+    source: Path, output: Path, options: UpscaleOptions, *, overwrite: bool, makes_folder: bool = False
+) -> None:
+    """See that a job can be done as asked, be it of a video or a picture. Arguments as for `planned`.
+
+    Raises:
+        VrinrError: it cannot.
+    """
+    if is_picture(source):
+        from vrinr_cli.jobs.picture import plan_picture  # noqa: PLC0415 - it is made with this module's parts
+
+        plan_picture(source, output, options, overwrite=overwrite, makes_folder=makes_folder)
+    else:
+        planned(source, output, options, overwrite=overwrite, makes_folder=makes_folder)
 
 
 def default_output(source: Path, options: UpscaleOptions) -> Path:
@@ -312,7 +340,7 @@ def check_target(source: Path | None, output: Path, *, overwrite: bool, makes_fo
         OptionError: it is the source itself, by whatever name.
     """
     if not output.is_dir():
-        container_for(output)
+        _check_ending(source, output)
     return check_place(source, output, overwrite=overwrite, makes_folder=makes_folder)
 
 
@@ -336,6 +364,30 @@ def check_place(source: Path | None, output: Path, *, overwrite: bool, makes_fol
     if not os.access(place, os.W_OK):
         raise TargetError(f"{printable(str(place))}: cannot be written", hint="choose another output")
     return output.parent.resolve() / output.name
+
+
+def _check_ending(source: Path | None, output: Path) -> None:
+    """A picture becomes a picture; a video, or a row of pictures, becomes a video or a row; a pipe becomes a video."""
+    is_row = pattern_of(output) is not None and kind_of_name(output) is not None
+    if source is None and kind_of_name(output) is not None:
+        raise TargetError(
+            f"{printable(output.name)}: pictures are not made from a pipe",
+            hint="name a video file, or give the source by name",
+        )
+    if source is not None and is_picture(source):
+        kind_to_write(output)
+        if is_row:
+            raise TargetError(
+                f"{printable(output.name)}: names a row of pictures, and the source is one picture",
+                hint="name one picture",
+            )
+    elif kind_of_name(output) is not None and not is_row:
+        raise TargetError(
+            f"{printable(output.name)}: names one picture, and the source has many frames",
+            hint="number them, as in frames/%06d.png, or name a video file",
+        )
+    else:
+        container_for(output)
 
 
 def _request(plan: Plan, output: Path, options: UpscaleOptions, *, overwrite: bool) -> JobRequest:
@@ -528,10 +580,12 @@ def _note_losses(job: _Job, reports: Sequence[ChunkReport], joined: Joined) -> N
         job.note(f"the source is damaged: {counted(joined.lost_sound, 'packet')} of converted sound became silence")
 
 
-def _finished(job: _Job) -> tuple[Joined, VerifyReport]:
-    """Join the chunks and the source's other streams, and verify the result."""
+def _finished(job: _Job, *, overwrite: bool) -> tuple[Joined, VerifyReport]:
+    """Join the chunks and the source's other streams, verify the result and give it its name."""
     plan, folder = job.plan, job.folder
     reports = [job.reports[chunk.index] for chunk in job.chunks]
+    if plan.first_number is not None:
+        return _written_row(job, overwrite=overwrite)
     job.step("join")
     chunks = [ChunkFile(folder.chunk_path(report.index), report.written) for report in reports]
     joined = join(
@@ -552,7 +606,20 @@ def _finished(job: _Job) -> tuple[Joined, VerifyReport]:
         size=plan.target.coded_size,
         streams=joined.streams,
     )
+    folder.publish(overwrite=overwrite)
+    job.bytes = job.output.stat().st_size
     return joined, verified
+
+
+def _written_row(job: _Job, *, overwrite: bool) -> tuple[Joined, VerifyReport]:
+    """The same for a row of pictures: times and streams are not held, so there are none to compare."""
+    plan, line = job.plan, job.plan.source.timeline
+    job.step("pictures")
+    chunks = [job.folder.chunk_path(chunk.index) for chunk in job.chunks]
+    job.bytes = write_pictures(plan, chunks, job.folder, overwrite=overwrite)
+    pts = line.pts[plan.first : plan.stop]
+    begins = pts[0] * line.time_base if plan.is_cut else Fraction(0)
+    return Joined(pts, line.time_base, streams=(), shift=-begins), VerifyReport(plan.frames, (), Fraction(0))
 
 
 def made_by(plan: Plan) -> dict[str, str]:
@@ -565,6 +632,7 @@ def made_by(plan: Plan) -> dict[str, str]:
 
 def _started(job: _Job) -> Started:
     plan = job.plan
+    codec, _, pix_fmt = written_as(plan, job.output)
     return Started(
         source=plan.source.path,
         output=job.output,
@@ -572,14 +640,22 @@ def _started(job: _Job) -> Started:
         target_size=plan.target.size,
         frames=job.frames,
         done=job.resumed,
-        codec=plan.target.codec,
-        pix_fmt=plan.target.pix_fmt,
+        codec=codec,
+        pix_fmt=pix_fmt,
         device=device_words(job.plan, job.computes),
         method=plan.method,
         part=str(job.folder.part) if job.folder.part is not None else "",
         chunks=len(job.chunks),
         chunks_done=len(job.reports),
     )
+
+
+def written_as(plan: Plan, output: Path) -> tuple[str, str, str]:
+    """Codec, FFmpeg's encoder and pixel format of the files in the end; the chunks of a row have others."""
+    if plan.first_number is None:
+        return plan.target.codec, plan.target.encoder, plan.target.pix_fmt
+    target = row_target(plan.target, plan.source, output)
+    return target.kind.name.lower(), target.encoder, target.pix_fmt
 
 
 def device_words(plan: Plan, computes: Sequence[Compute]) -> str:
@@ -602,6 +678,7 @@ def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -
     if joined.shift != -begins:
         moved = float(joined.shift + begins)
         job.note(f"all streams moved by {moved:.3f} s: the container cannot hold negative times")
+    codec, _, pix_fmt = written_as(plan, job.output)
     return JobReport(
         source=plan.source.path,
         output=job.output,
@@ -610,8 +687,8 @@ def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -
         frames=verified.frames,
         resumed_frames=job.resumed,
         chunks=len(plan.chunks),
-        codec=plan.target.codec,
-        pix_fmt=plan.target.pix_fmt,
+        codec=codec,
+        pix_fmt=pix_fmt,
         device=device_words(job.plan, job.computes),
         method=plan.method,
         weights=plan.weights.digest if plan.weights else "",
@@ -621,7 +698,7 @@ def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -
         repeated_frames=sum(report.repeated for report in reports),
         cuts=cuts,
         seconds=seconds,
-        bytes=job.output.stat().st_size,
+        bytes=job.bytes,
         largest_time_error=verified.largest_error,
         peak_memory=_peak(job),
         notes=tuple(job.notes),

@@ -1,6 +1,6 @@
 """How noisy a job's source is taken to be: as the user says, or measured on frames from all of its length."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -61,6 +61,18 @@ def choose_noise(
     Raises:
         InputError: it cannot be measured, or a frame cannot be read.
     """
+    reading = measure or (lambda: measure_noise(source, frames, allow_damaged=allow_damaged))
+    return choose_from(options, reading, learned=learned)
+
+
+def choose_from(
+    options: DenoiseOptions, measure: Callable[[], NoiseLevel], *, learned: tuple[float, ...] = ()
+) -> NoiseChoice:
+    """The same of anything whose noise can be measured, which is done only where it must be.
+
+    Raises:
+        VrinrError: as `measure` does.
+    """
     keep, nothing = options.keep_grain, (0.0, 0.0, 0.0)
     if options.zero_shot:
         note = "zero-shot: the network has seen clean video only and is not told of noise"
@@ -75,7 +87,7 @@ def choose_noise(
         half = sum(a + b * CODES / 2 for a, b in zip(learned[0::2], learned[1::2], strict=True)) / 3
         told = f"noise: sigma {half**0.5:.1f}, as the weights have learned it{_strength_words(options)}"
         return NoiseChoice(constants, slopes, keep, note=told)
-    level = measure() if measure else measure_noise(source, frames, allow_damaged=allow_damaged)
+    level = measure()
     return NoiseChoice(
         _scaled(level.constant, factor),
         _scaled(level.slope, factor),
@@ -90,13 +102,17 @@ def measure_noise(source: SourceInfo, frames: range, *, allow_damaged: bool = Fa
     Raises:
         InputError: nothing can be said of it, or a frame cannot be read.
     """
-    chosen = (frames[number] for number in spread(len(frames)))
-    with closing(_single_frames(source, chosen, allow_damaged=allow_damaged)) as read:
-        return noise_of(read, source)
+
+    def chosen() -> Iterator[Frame]:
+        for index in (frames[number] for number in spread(len(frames))):
+            with closing(read_frames(source, index, index + 1, allow_damaged=allow_damaged)) as read:  # type: ignore[type-var]
+                yield from read
+
+    return noise_of(source, chosen())
 
 
-def noise_of(frames: Iterable[Frame], source: SourceInfo) -> NoiseLevel:
-    """The noise of frames at hand.
+def noise_of(source: SourceInfo, frames: Iterable[Frame]) -> NoiseLevel:
+    """The noise of frames of a source.
 
     Raises:
         InputError: nothing can be said of it.
@@ -111,12 +127,6 @@ def noise_of(frames: Iterable[Frame], source: SourceInfo) -> NoiseLevel:
             hint="say how noisy it is: --sigma 20",
         )
     return level
-
-
-def _single_frames(source: SourceInfo, indices: Iterable[int], *, allow_damaged: bool) -> Generator[Frame]:
-    for index in indices:
-        with closing(read_frames(source, index, index + 1, allow_damaged=allow_damaged)) as read:  # type: ignore[type-var]
-            yield from read
 
 
 def _middle(side: int) -> tuple[int, int]:

@@ -16,6 +16,8 @@ Cuts = Literal["auto", "none"]
 
 
 LARGEST_SIGMA = 128.0
+LARGEST_NUMBER = 10**9
+"""Of the first picture of a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,10 @@ class UpscaleOptions:
     pix_fmt: str | None = None
     encoder_options: tuple[tuple[str, str], ...] = ()
     audio: AudioChoice = "auto"
+    fps: Fraction | None = None
+    """Pictures a second of a row of numbered pictures; None is 25, with a note."""
+    start_number: int | None = None
+    """Of the first picture that is written; None keeps the numbers of a row, and counts frames from 1."""
     start: Fraction | None = None
     """Seconds from the first frame."""
     end: Fraction | None = None
@@ -104,6 +110,10 @@ class UpscaleOptions:
             raise OptionError("a time is below 0", hint="times count from the first frame")
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise OptionError("the end is not after the start", hint="choose --end later than --start")
+        if self.fps is not None and not Fraction(1, 1000) <= self.fps <= 1000:
+            raise OptionError(f"fps is {float(self.fps):g}", hint="choose 0.001 to 1000")
+        if self.start_number is not None and not 0 <= self.start_number <= LARGEST_NUMBER:
+            raise OptionError(f"start number is {self.start_number}", hint=f"choose 0 to {LARGEST_NUMBER}")
         for name, least in (("frames", 1), ("chunk_frames", 1), ("tile", 16), ("memory", 1 << 20)):
             value = getattr(self, name)
             if value is not None and value < least:

@@ -21,7 +21,7 @@ LONGEST = 256 << 20
 """Bytes of a plan or a journal; a day of video has less."""
 
 _FOR_A_WHILE = re.compile(
-    r"(result\.(mp4|m4v|mov|mkv|webm)|trial\.(mkv(\.part)?|mp4|mov|matroska|webm))", re.IGNORECASE
+    r"(result\.(mp4|m4v|mov|mkv|webm|png|jpe?g|webp|tiff?)|trial\.(mkv(\.part)?|mp4|mov|matroska|webm))", re.IGNORECASE
 )
 _CHUNK = re.compile(r"\d{6,9}(\.mkv)?(\.part)?")
 

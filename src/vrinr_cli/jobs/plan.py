@@ -13,6 +13,7 @@ from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.noise import NoiseChoice, choose_noise
 from vrinr_cli.jobs.options import Cuts, UpscaleOptions
 from vrinr_cli.jobs.request import hash_of
+from vrinr_cli.jobs.row import chunk_request, first_number, row_notes
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.times import chosen_frames
 from vrinr_cli.model.clip_config import ClipConfig
@@ -22,6 +23,7 @@ from vrinr_cli.record import to_plain
 from vrinr_cli.video.containers import StreamAction, container_for, plan_streams
 from vrinr_cli.video.encoders import EncoderRequest, VideoTarget, choose_video_target
 from vrinr_cli.video.info import SourceInfo
+from vrinr_cli.video.pictures.kinds import kind_to_write
 
 PLAN_VERSION = 2
 
@@ -81,6 +83,8 @@ class Plan:
     """What is taken away; None is nothing."""
     cuts: Cuts = "none"
     """Whether scene cuts are found; never where no network reads other frames than the one it restores."""
+    first_number: int | None = None
+    """Of the pictures that are written; None where a video is."""
     version: str = __version__
     plan_version: int = PLAN_VERSION
 
@@ -143,14 +147,19 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         pix_fmt=options.pix_fmt,
         options=options.encoder_options,
     )
+    if container.holds_pictures:
+        request = chunk_request(source, output)
     target = choose_video_target(request, source, size, container)
     target = replace(target, sample_aspect_ratio=scaled_shape(source.size, size, source.sample_aspect_ratio))
+    if container.holds_pictures:
+        target = replace(target, notes=row_notes(target, source, kind_to_write(output)))
     return plan_with(
         source,
         target,
         options,
         ending=output.suffix.lower(),
         actions=plan_streams(source, container, audio=options.audio),
+        holds_pictures=container.holds_pictures,
     )
 
 
@@ -162,6 +171,7 @@ def plan_with(
     ending: str,
     actions: tuple[StreamAction, ...],
     measure: Callable[[], NoiseLevel] | None = None,
+    holds_pictures: bool = False,
 ) -> Plan:
     """The plan of a job whose target is decided.
 
@@ -172,6 +182,7 @@ def plan_with(
         ending: names the container.
         actions: what becomes of the other streams.
         measure: how noisy the clip is; None reads it again to see.
+        holds_pictures: whether the output is a row of numbered pictures.
 
     Raises:
         OptionError: weights that do not fit, and strict.
@@ -196,6 +207,7 @@ def plan_with(
         allow_damaged=options.allow_damaged,
         noise=_noise(options, source, range(first, stop), chosen, measure),
         cuts=options.cuts if chosen is not None and chosen.context else "none",
+        first_number=first_number(source, options, first) if holds_pictures else None,
     )
 
 

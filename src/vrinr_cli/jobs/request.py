@@ -11,9 +11,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from vrinr_cli.errors import OptionError
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.own_files import parse_json
 from vrinr_cli.record import from_plain, to_plain
+from vrinr_cli.video.pictures.numbered import numbers_of, row_of_source, state_of
 
 LONGEST_NAME = 255
 """Bytes of a file name on common file systems."""
@@ -55,11 +57,17 @@ class JobRequest:
     @property
     def source_state(self) -> str:
         """What is the matter with the source, at a glance; empty if nothing is."""
+        row = row_of_source(self.source)
         try:
-            found = self.source.stat()
-        except OSError:
+            if row is not None:
+                state = state_of(row, numbers_of(self.source, row))
+                found = state.bytes, state.changed_ns
+            else:
+                file = self.source.stat()
+                found = file.st_size, file.st_mtime_ns
+        except (OSError, OptionError):
             return "the source is gone"
-        is_same = (found.st_size, found.st_mtime_ns) == (self.source_bytes, self.source_changed_ns)
+        is_same = found == (self.source_bytes, self.source_changed_ns)
         return "" if is_same else "the source has changed"
 
     @property

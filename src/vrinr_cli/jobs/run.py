@@ -13,6 +13,7 @@ from vrinr_cli.engine.engine import Engine, Geometry
 from vrinr_cli.frame import Frame
 from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.journal import ChunkReport
+from vrinr_cli.jobs.noise import NoiseChoice
 from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
 from vrinr_cli.jobs.plan import Chunk, Plan
 from vrinr_cli.model.clip_network import ClipNetwork
@@ -72,14 +73,28 @@ def make_engine(
     memory_limit: int | None,
 ) -> Engine:
     """The engine that does what a plan says, to pictures of any size."""
+    return engine_of(plan.method, plan.noise, compute, model, geometry, tile=tile, memory_limit=memory_limit)
+
+
+def engine_of(
+    method: str,
+    noise: NoiseChoice | None,
+    compute: Compute,
+    model: VrInr | ClipNetwork | None,
+    geometry: Geometry,
+    *,
+    tile: int | None,
+    memory_limit: int | None,
+) -> Engine:
+    """The engine for a method and a choice about noise."""
     return Engine(
         model,
         geometry,
         compute,
-        method=plan.method,
-        noise=plan.noise.as_tensor() if plan.noise else None,
-        keep=plan.noise.keep_grain if plan.noise else 0.0,
-        is_zero_shot=plan.noise.is_zero_shot if plan.noise else False,
+        method=method,
+        noise=noise.as_tensor() if noise else None,
+        keep=noise.keep_grain if noise else 0.0,
+        is_zero_shot=noise.is_zero_shot if noise else False,
         tile=tile,
         memory_limit=memory_limit,
     )

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.video.files import cause_of
+from vrinr_cli.video.pictures.kinds import kind_of_name
+from vrinr_cli.video.pictures.numbered import numbers_of, row_of_source
 
 VIDEO_ENDINGS = frozenset(
     [".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m1v", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov"]
@@ -86,12 +88,16 @@ def absolute(path: Path) -> str:
 
 
 def check_source(source: Path) -> None:
-    """Refuse what is no file before anything is made.
+    """Refuse what is no file, and no row of numbered pictures, before anything is made.
 
     Raises:
-        OptionError: there is nothing, or a folder.
+        OptionError: there is nothing, or a folder, or a row with a gap.
     """
     name = printable(str(source))
+    row = row_of_source(source)
+    if row is not None:
+        numbers_of(source, row)
+        return
     try:
         mode = source.stat().st_mode
     except FileNotFoundError as error:
@@ -99,7 +105,7 @@ def check_source(source: Path) -> None:
     except OSError as error:
         raise OptionError(f"{name}: {cause_of(error)}", hint="check the name") from error
     if stat.S_ISDIR(mode):
-        raise OptionError(f"{name}: is a folder", hint="give a video file")
+        raise OptionError(f"{name}: is a folder", hint="give a video file or a picture")
 
 
 def _meant(name: Path, found: Found, *, recursive: bool, out_dir: Path | None) -> Iterator[Source]:
@@ -136,7 +142,7 @@ def _fixed(pattern: Path) -> Path:
 
 
 def _in_folder(root: Path, found: Found, *, recursive: bool, out_dir: Path | None) -> Iterator[Source]:
-    """The videos of a folder, file by file, then folder by folder."""
+    """The videos of a folder, file by file, then folder by folder; where there is none, its pictures."""
     avoided = absolute(out_dir) if out_dir is not None else ""
     errors: list[OSError] = []
     paths: list[Path] = []
@@ -147,8 +153,9 @@ def _in_folder(root: Path, found: Found, *, recursive: bool, out_dir: Path | Non
         folders[:] = below if recursive else []
     found.left_out += [LeftOut(Path(error.filename), cause_of(error)) for error in errors]
     videos = [path for path in paths if is_video(path) and path.is_file()]
+    videos = videos or [path for path in paths if kind_of_name(path) is not None and path.is_file()]
     if not videos:
-        cause = cause_of(errors[0]) if errors and not paths else "no video in it"
+        cause = cause_of(errors[0]) if errors and not paths else "no video or picture in it"
         hint = "check the name" if recursive else "--recursive looks in the folders below it too"
         raise OptionError(f"{printable(str(root))}: {cause}", hint=hint)
     for path in videos:

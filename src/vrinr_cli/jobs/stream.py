@@ -39,6 +39,7 @@ from vrinr_cli.jobs.noise import noise_of
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
 from vrinr_cli.jobs.plan import Chunk, Plan, plan_with
+from vrinr_cli.jobs.row import probe_any
 from vrinr_cli.jobs.run import Resources, frames_around, make_resources, peak_memory, queue_length
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.sources import check_source
@@ -50,7 +51,6 @@ from vrinr_cli.video.info import SourceInfo
 from vrinr_cli.video.join import ChunkFile, Cut, check_holds, join
 from vrinr_cli.video.piped import PipedSource, open_piped
 from vrinr_cli.video.pipes import PipeInput, PipeOutput
-from vrinr_cli.video.probe import probe
 from vrinr_cli.video.raw_target import FORMATS, STDOUT, PipeFormat, raw_target, raw_writer
 from vrinr_cli.video.verify import verify
 from vrinr_cli.video.writer import ChunkWriter, WrittenChunk
@@ -101,7 +101,7 @@ def upscale_stream(
             piped = stack.enter_context(open_piped(source, allow_damaged=options.allow_damaged))
             info = piped.info
         else:
-            info = probe(source, allow_damaged=options.allow_damaged)
+            info = probe_any(source, options, is_row_written=False)
         incoming = source if isinstance(source, PipeInput) else None
         asked = _Asked(info, piped, incoming, options, compute, listen, started)
         if isinstance(output, PipeOutput):
@@ -116,6 +116,7 @@ def check_options(options: UpscaleOptions, *, from_pipe: bool, to_pipe: bool) ->
         OptionError: names all of it.
     """
     chunks = {"--chunk-frames": options.chunk_frames != _DEFAULTS.chunk_frames, "--restart": options.restart}
+    rows = {"--fps": options.fps is not None, "--start-number": options.start_number is not None}
     times = {"--start": options.start is not None, "--end": options.end is not None}
     sound = {"--audio": options.audio != _DEFAULTS.audio}
     encoder = {
@@ -125,7 +126,7 @@ def check_options(options: UpscaleOptions, *, from_pipe: bool, to_pipe: bool) ->
         "--preset": options.preset is not None,
         "--encoder-option": bool(options.encoder_options),
     }
-    refused = chunks | sound | (times if from_pipe else {}) | (encoder if to_pipe else {})
+    refused = chunks | sound | (times | rows if from_pipe else {}) | (encoder if to_pipe else {})
     given = [name for name, is_given in refused.items() if is_given]
     if given:
         have, them = ("has", "it") if len(given) == 1 else ("have", "them")
@@ -270,7 +271,7 @@ def _begun(asked: _Asked, target: VideoTarget, output: Path) -> _Job:
     options, info = asked.options, asked.info
     held = min(NOISE_FRAMES, max(1, NOISE_BYTES // (3 * info.size[0] * info.size[1] * (1 + (info.format.depth > 8)))))
     piped = asked.piped
-    measure = (lambda: noise_of(piped.peek(held), info)) if piped else None
+    measure = (lambda: noise_of(info, piped.peek(held))) if piped else None
     plan = plan_with(info, target, options, ending=output.suffix.lower(), actions=(), measure=measure)
     resources = make_resources(plan, asked.compute, tile=options.tile, memory_limit=options.memory)
     job = _Job(asked, plan, output, resources)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from vrinr_cli.errors import OptionError, TargetError, printable
 from vrinr_cli.video.info import SourceInfo, StreamInfo, StreamKind
+from vrinr_cli.video.pictures.kinds import kind_of_name
+from vrinr_cli.video.pictures.numbered import pattern_of
 
 AudioChoice = Literal["auto", "copy", "aac", "none"]
 """auto copies what the container takes and converts the rest; copy refuses where it cannot."""
@@ -36,6 +38,8 @@ class Container:
     holds_attachments: bool = False
     has_codec_tags: bool = False
     """MP4's and MOV's four characters."""
+    holds_pictures: bool = False
+    """Whether it is no file, but a row of picture files."""
     holds_negative_times: bool = False
     """Whether a time below 0 can be written; otherwise all streams move up together."""
 
@@ -123,6 +127,19 @@ _WEBM = Container(
     other_video_codecs=frozenset({"av1", "vp8", "vp9"}),
     covers=frozenset(),
 )
+PICTURES = Container(
+    "a row of pictures",
+    "",
+    video_codecs=("ffv1",),
+    audio_codecs=frozenset(),
+    audio_fallback="",
+    subtitle_codecs=frozenset(),
+    subtitle_fallback="",
+    other_video_codecs=frozenset(),
+    covers=frozenset(),
+    holds_pictures=True,
+)
+"""Numbered picture files; the codec is that of the chunks which they are made from."""
 
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM}
 """By the ending of the output's name."""
@@ -151,6 +168,8 @@ def container_for(path: Path) -> Container:
         TargetError: no container has this ending.
     """
     ending = path.suffix.lower()
+    if pattern_of(path) is not None and kind_of_name(path) is not None:
+        return PICTURES
     if ending not in CONTAINERS:
         shown = f"the ending {printable(path.suffix)}" if ending else "a name without ending"
         raise TargetError(
@@ -210,6 +229,8 @@ def _plan_audio(stream: StreamInfo, container: Container, audio: AudioChoice) ->
             f"{container.name} does not hold {describe(stream)} as it is",
             hint="use --audio auto to convert it, or name the output .mkv",
         )
+    if container.holds_pictures:
+        return _kept_or_dropped(stream, container, is_kept=False)
     if is_held and (audio != "aac" or stream.codec == "aac"):
         return StreamAction(stream.index, "audio", "copy", stream.codec)
     if stream.codec == "?":
@@ -222,7 +243,7 @@ def _plan_audio(stream: StreamInfo, container: Container, audio: AudioChoice) ->
 def _plan_subtitle(stream: StreamInfo, container: Container) -> StreamAction:
     if stream.codec in container.subtitle_codecs:
         return StreamAction(stream.index, "subtitle", "copy", stream.codec)
-    if stream.codec in _TEXT_SUBTITLES:
+    if stream.codec in _TEXT_SUBTITLES and not container.holds_pictures:
         encoder = container.subtitle_fallback
         note = f"{describe(stream)} becomes {encoder}"
         return StreamAction(stream.index, "subtitle", "convert", encoder, note=note)

@@ -124,7 +124,7 @@ def join(  # noqa: PLR0917 - six things make an output, none more obvious than t
     times = _checked_times(chunks, source, cut)
     window = _window(times, target, cut)
     try:
-        with open_source(source.path) as original, open_written(chunks[0].path) as first:
+        with _original(source, chunks[0].path) as original, open_written(chunks[0].path) as first:
             joiner = _Joiner(original, output, target=target, container=container, times=times, window=window)
             with joiner:
                 joiner.add_streams(first.streams.video[0], source, actions)
@@ -163,6 +163,8 @@ def check_holds(
     Raises:
         TargetError: the container does not take the video or a stream; names it.
     """
+    if container.holds_pictures:
+        return
     path = folder / "trial.mkv"
     try:
         with ChunkWriter(path, target) as writer:
@@ -172,6 +174,11 @@ def check_holds(
             _try_to_hold(chunk, source, target=target, container=container, action=action, folder=folder)
     finally:
         path.unlink(missing_ok=True)
+
+
+def _original(source: SourceInfo, chunk: Path) -> InputContainer:
+    """The file that the other streams come from: for a row of pictures a chunk, which has none."""
+    return open_source(source.path) if source.first_number is None else open_written(chunk)
 
 
 def _try_to_hold(
@@ -189,7 +196,7 @@ def _try_to_hold(
     times = _Times(line.pts[:1], line.durations[:1], 0)
     window = Window(None, None, Fraction(0))
     try:
-        with open_source(source.path) as original, open_written(chunk.path) as first:
+        with _original(source, chunk.path) as original, open_written(chunk.path) as first:
             joiner = _Joiner(original, output, target=target, container=container, times=times, window=window)
             with joiner:
                 joiner.add_streams(first.streams.video[0], source, [action] if action else [])

@@ -16,6 +16,7 @@ import av
 from vrinr_cli.errors import InputError
 from vrinr_cli.frame import Frame
 from vrinr_cli.video.info import SourceInfo
+from vrinr_cli.video.pictures.sequence import read_sequence
 from vrinr_cli.video.pixels import planes_of
 from vrinr_cli.video.source import decoded, decoder_of, main_video, only, open_source, shown
 from vrinr_cli.video.timeline import HEAD_FRAMES, clock
@@ -53,6 +54,8 @@ def read_frames(
     """
     if not 0 <= start <= stop <= len(info.timeline):
         raise ValueError(f"frames {start} to {stop} of {len(info.timeline)}")
+    if info.first_number is not None:
+        return read_sequence(info, start, stop, allow_damaged=allow_damaged, on_repeat=on_repeat)
     reading = _Reading(info, start, stop, allow_damaged, threads)
     return _read(reading, on_repeat)
 
