@@ -8,7 +8,7 @@ from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse
 from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
-from vrinr_cli.jobs.options import AudioChoice, Cuts, DenoiseOptions, UpscaleOptions
+from vrinr_cli.jobs.options import AudioChoice, Cuts, Deinterlace, DenoiseOptions, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
 DEFAULTS = UpscaleOptions()
@@ -55,6 +55,7 @@ def denoise(
     ] = None,
     strict: options.Strict = DEFAULTS.strict,
     cuts: options.Cuts = DEFAULTS.cuts,
+    deinterlace: options.Deinterlace = DEFAULTS.deinterlace,
     codec: options.Codec = None,
     crf: options.Crf = None,
     bitrate: options.Bitrate = None,
@@ -99,6 +100,7 @@ def denoise(
             weights=weights or ("general" if zero_shot else "denoise"),
             strict=strict,
             cuts=cast(Cuts, cuts),
+            deinterlace=cast(Deinterlace, deinterlace),
             codec=codec,
             crf=crf,
             bitrate=parse.bits_per_second(bitrate),

@@ -41,6 +41,12 @@ Strict = Annotated[bool, typer.Option("--strict", help="Refuse weights that were
 Cuts = Annotated[
     str, typer.Option(help="auto finds scene cuts and mixes no picture with one beyond; none takes all for one scene.")
 ]
+Deinterlace = Annotated[
+    str,
+    typer.Option(
+        help="Whole frames from fields: auto where flags and pictures say so, on, double (a frame of each field), off."
+    ),
+]
 Codec = Annotated[
     str | None,
     typer.Option(

@@ -8,7 +8,7 @@ from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse
 from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
-from vrinr_cli.jobs.options import AudioChoice, Cuts, Method, UpscaleOptions
+from vrinr_cli.jobs.options import AudioChoice, Cuts, Deinterlace, Method, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
 DEFAULTS = UpscaleOptions()
@@ -47,6 +47,7 @@ def upscale(
     strict: options.Strict = DEFAULTS.strict,
     method: Annotated[str, typer.Option(help="vrinr, or bicubic or lanczos to compare.")] = DEFAULTS.method,
     cuts: options.Cuts = DEFAULTS.cuts,
+    deinterlace: options.Deinterlace = DEFAULTS.deinterlace,
     codec: options.Codec = None,
     crf: options.Crf = None,
     bitrate: options.Bitrate = None,
@@ -92,6 +93,7 @@ def upscale(
             strict=strict,
             method=cast(Method, method),
             cuts=cast(Cuts, cuts),
+            deinterlace=cast(Deinterlace, deinterlace),
             codec=codec,
             crf=crf,
             bitrate=parse.bits_per_second(bitrate),

@@ -13,6 +13,7 @@ from vrinr_cli.jobs.size import SizeRequest
 AudioChoice = Literal["auto", "copy", "aac", "none"]
 Method = Literal["vrinr", "bicubic", "lanczos"]
 Cuts = Literal["auto", "none"]
+Deinterlace = Literal["auto", "on", "double", "off"]
 
 
 LARGEST_SIGMA = 128.0
@@ -60,6 +61,8 @@ class UpscaleOptions:
     """The network, or a plain kernel to compare with."""
     cuts: Cuts = "auto"
     """Find scene cuts, and read no frame beyond one; or take the video for one scene."""
+    deinterlace: Deinterlace = "auto"
+    """Make whole frames of fields: where flags and pictures say so, always, always and one a field, or never."""
     codec: str | None = None
     crf: float | None = None
     bitrate: int | None = None
@@ -96,6 +99,8 @@ class UpscaleOptions:
             raise OptionError(f"method {self.method} takes no noise away", hint="leave out the method, or denoise")
         if self.cuts not in ("auto", "none"):
             raise OptionError(f"cuts is {self.cuts!r}", hint="choose auto or none")
+        if self.deinterlace not in ("auto", "on", "double", "off"):
+            raise OptionError(f"deinterlace is {self.deinterlace!r}", hint="choose auto, on, double or off")
         if self.audio not in ("auto", "copy", "aac", "none"):
             raise OptionError(f"audio is {self.audio!r}", hint="choose auto, copy, aac or none")
         if self.precision not in ("auto", "fp32", "bf16", "fp16"):

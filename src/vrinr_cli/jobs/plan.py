@@ -9,6 +9,7 @@ from pathlib import Path
 from vrinr_cli import __version__
 from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs import weights
+from vrinr_cli.jobs.fields import with_chosen_fields
 from vrinr_cli.jobs.noise import NoiseChoice, choose_noise
 from vrinr_cli.jobs.options import Cuts, UpscaleOptions
 from vrinr_cli.jobs.request import hash_of
@@ -108,6 +109,7 @@ class Plan:
             "the method": self.method,
             "the noise": to_plain(self.noise) if self.noise else "",
             "the cuts": self.cuts,
+            "the fields": to_plain(self.source.fields),
             "the precision": self.precision,
             "the encoder's settings": to_plain(target),
             "the kind of file": self.ending,
@@ -126,12 +128,18 @@ class Plan:
 def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan:
     """Decide everything that can be decided before the first frame.
 
+    Args:
+        source: as it is stored; the plan's is what is made of its fields.
+        output: the file to be.
+        options: what was asked.
+
     Raises:
         OptionError: a size, time or encoder value that this source cannot have.
         TargetError: the output's container cannot hold what was asked.
         InputError: the chosen part has no frame.
         WeightsError: weights that cannot be read.
     """
+    source = with_chosen_fields(source, options.deinterlace)
     size = target_size(options.size, source.size, is_turned=source.rotation in (90, 270))
     container = container_for(output)
     request = EncoderRequest(

@@ -201,6 +201,8 @@ class VideoTarget:
     options: dict[str, str]
     codec_tag: str
     """Four characters for MP4 and MOV; empty leaves it to the muxer."""
+    is_progressive: bool = False
+    """Whether the file says that frames are whole pictures; else it says nothing."""
     notes: tuple[str, ...] = ()
     """One line each: choices that a user should see."""
 
@@ -246,6 +248,7 @@ def choose_video_target(
         bit_rate=request.bitrate,
         options=_options(request, encoder, planes, size, info),
         codec_tag=_codec_tag(codec, planes) if container.has_codec_tags else "",
+        is_progressive=info.fields is not None,
     )
     if request.options:
         _try_options(target, request.options)
@@ -321,6 +324,8 @@ def set_up_encoder(encoder: VideoCodecContext | VideoStream, target: VideoTarget
     context.sample_aspect_ratio = target.sample_aspect_ratio or Fraction(0)
     if target.bit_rate:
         context.bit_rate = target.bit_rate
+    if target.is_progressive:
+        context.field_order = 1  # AV_FIELD_PROGRESSIVE
     tag_color(context, target.color)
     context.thread_count = threads
     context.options = _options_here(target, threads) | {"chroma_sample_location": _SITE_NAMES[target.color.chroma_site]}

@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 
 from vrinr_cli.errors import InputError
 from vrinr_cli.frame import ColorSpec, Matrix, PlaneFormat
+from vrinr_cli.video.fields import INTERLACED
 from vrinr_cli.video.info import SourceInfo, StreamInfo, StreamKind, Timeline
 from vrinr_cli.video.pixels import has_alpha, plane_format, planes_of
 from vrinr_cli.video.source import decoder_name, is_picture, main_video, open_source, shown
@@ -217,7 +218,7 @@ def _notes(
     told = {
         damage: bool(damage),
         f"{len(videos)} video streams; the one flagged as default, or else the first, is read": len(videos) > 1,
-        "interlaced; combs are enlarged": is_interlaced,
+        INTERLACED: is_interlaced,
         f"color matrix is not tagged, taken as {standard}": "matrix" in color.guessed,
         f"color range is not tagged, taken as {color.range.value}": "range" in color.guessed,
         "transparency is dropped": has_alpha(first.format.name),
