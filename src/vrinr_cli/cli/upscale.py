@@ -69,6 +69,7 @@ def upscale(
     no: options.No = False,
     restart: options.Restart = False,
     skip_damaged: options.SkipDamaged = False,
+    ignore_dolby_vision: options.IgnoreDolbyVision = False,
     dry_run: options.DryRun = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
@@ -111,6 +112,7 @@ def upscale(
             memory=parse.memory_bytes(memory),
             threads=threads,
             allow_damaged=skip_damaged,
+            ignore_dolby_vision=ignore_dolby_vision,
             restart=restart,
         )
         manner = Manner(

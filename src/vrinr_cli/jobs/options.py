@@ -89,6 +89,8 @@ class UpscaleOptions:
     """CPU threads of the engine; 0 leaves torch's choice."""
     allow_damaged: bool = False
     """Take what is there of a cut or damaged source."""
+    ignore_dolby_vision: bool = False
+    """Take a source whose samples mean something to Dolby Vision's players alone, though its colors come out wrong."""
     restart: bool = False
     """Throw away the work of an earlier, different job for the same output."""
 

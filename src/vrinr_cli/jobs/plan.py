@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from vrinr_cli import __version__
-from vrinr_cli.errors import OptionError, printable
+from vrinr_cli.errors import InputError, OptionError, printable
 from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.fields import with_chosen_fields
 from vrinr_cli.jobs.noise import NoiseChoice, choose_noise
@@ -136,9 +136,10 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
     Raises:
         OptionError: a size, time or encoder value that this source cannot have.
         TargetError: the output's container cannot hold what was asked.
-        InputError: the chosen part has no frame.
+        InputError: the chosen part has no frame, or colors that are Dolby Vision's alone.
         WeightsError: weights that cannot be read.
     """
+    source = _with_colors_that_mean_something(source, is_ignored=options.ignore_dolby_vision)
     source = with_chosen_fields(source, options.deinterlace)
     size = target_size(options.size, source.size, is_turned=source.rotation in (90, 270))
     container = container_for(output)
@@ -170,6 +171,20 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         noise=_noise(options, source, range(first, stop), chosen),
         cuts=options.cuts if chosen is not None and chosen.context else "none",
     )
+
+
+def _with_colors_that_mean_something(source: SourceInfo, *, is_ignored: bool) -> SourceInfo:
+    """The source; with a note where its colors will be wrong, if that is accepted."""
+    if not source.is_dolby_vision_alone:
+        return source
+    if not is_ignored:
+        raise InputError(
+            f"{printable(source.path.name)}: Dolby Vision profile 5, with no other picture below it: "
+            "without its metadata colors are wrong",
+            hint="convert it to HDR10 first, or go on with --ignore-dolby-vision",
+        )
+    note = "Dolby Vision profile 5 is dropped, and there is no other picture below it: colors are wrong"
+    return replace(source, notes=(*source.notes, note))
 
 
 def _noise(

@@ -44,6 +44,8 @@ _SITE_NAMES = {
 }
 _PICTURE_LIMIT = 2**31 // 8
 """Samples of a picture, with some room around it, that FFmpeg takes (av_image_check_size)."""
+_HDR_TRANSFERS = (16, 18)
+"""H.273's codes of PQ and HLG."""
 _LEAST_SLICED = 32
 """Samples; pictures below are one slice in FFV1."""
 _H264_WIDTH_LIMIT = 4096
@@ -636,6 +638,8 @@ def _notes(target: VideoTarget, info: SourceInfo) -> tuple[str, ...]:
         notes.append(
             f"{info.format.depth} bits a sample become {target.format.depth} ({target.encoder} {target.pix_fmt})"
         )
+        if target.format.depth == 8 and info.color.transfer in _HDR_TRANSFERS:
+            notes.append("HDR in 8 bits shows steps in skies and shadows; --codec h265 keeps 10")
     if (info.mastering_display or info.content_light) and not ENCODERS[target.codec].light_parameter:
         notes.append(f"{target.codec} has no room for HDR10's static metadata; --codec h265 keeps it")
     halvings = [(f.log2_chroma_height, f.log2_chroma_width) for f in (info.format, target.format)]

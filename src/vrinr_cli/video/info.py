@@ -96,6 +96,8 @@ class SourceInfo:
     """HDR10's mastering display: x, y of red, green, blue and white, then least and most luminance in cd/m2."""
     content_light: tuple[int, int] | None = None
     """HDR10's greatest light level of a sample and of a frame's average, in cd/m2."""
+    is_dolby_vision_alone: bool = False
+    """Whether the samples mean something to Dolby Vision's players alone (profile 5)."""
     changed_ns: int = 0
     """When the file was last changed, in nanoseconds of the system's clock."""
     fields: Fields | None = None

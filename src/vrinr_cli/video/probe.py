@@ -100,6 +100,7 @@ def probe(path: Path, *, allow_damaged: bool = False) -> SourceInfo:
             metadata=dict(container.metadata),
             mastering_display=side.mastering_display,
             content_light=side.content_light,
+            is_dolby_vision_alone=side.is_dolby_vision_alone,
             notes=_notes(container, first, color, side, is_interlaced=head.is_interlaced, damage=damage),
         )
 
@@ -215,6 +216,7 @@ def _notes(
     """One line for each thing that a user should know."""
     videos = [stream for stream in container.streams if stream.type == "video" and not is_picture(stream)]
     standard = {Matrix.SMPTE170M: "BT.601", Matrix.BT709: "BT.709"}.get(color.matrix, color.matrix.name)
+    below = {16: "HDR10", 18: "HLG"}.get(color.transfer, "SDR")
     told = {
         damage: bool(damage),
         f"{len(videos)} video streams; the one flagged as default, or else the first, is read": len(videos) > 1,
@@ -222,7 +224,9 @@ def _notes(
         f"color matrix is not tagged, taken as {standard}": "matrix" in color.guessed,
         f"color range is not tagged, taken as {color.range.value}": "range" in color.guessed,
         "transparency is dropped": has_alpha(first.format.name),
-        "Dolby Vision is dropped, the picture below it is kept": side.has_dolby_vision,
+        f"Dolby Vision is dropped, and with it how bright each scene is shown; the {below} picture below it is kept": (
+            side.has_dolby_vision and not side.is_dolby_vision_alone
+        ),
         "HDR metadata of each scene (HDR10+) is dropped, that of the whole video is kept": side.has_dynamic_hdr,
     }
     return tuple(note for note, is_told in told.items() if is_told)
