@@ -98,6 +98,16 @@ def look_at_fields(info: SourceInfo) -> FieldsSeen:
         info: a source as it is stored.
     """
     runs = [run for place in _places(info) if (run := _run_from(info, place))]
+    return fields_of(runs, _header_order(info))
+
+
+def fields_of(runs: Sequence[Sequence[Frame]], header_order: FieldOrder | None = None) -> FieldsSeen:
+    """What runs of frames say of their fields.
+
+    Args:
+        runs: frames that follow each other, all of one size; of each run the first and the last do not count.
+        header_order: what the stream's header says.
+    """
     words = [_told(run) for run in runs]
     inside = [word for told in words for word in told[1:-1]]
     seen = [_SEEN.get(word.single, "") for word in inside]
@@ -109,7 +119,7 @@ def look_at_fields(info: SourceInfo) -> FieldsSeen:
         bottom=seen.count("bottom"),
         progressive=seen.count("progressive"),
         is_pulldown=_is_pulldown([[word.repeated for word in told[1:-1]] for told in words], moving),
-        header_order=_header_order(info),
+        header_order=header_order,
     )
 
 
