@@ -4,8 +4,8 @@ Flags alone do not tell: whole pictures are stored as interlaced, and combs as p
 its lines fit to the fields of its neighbours; what is made of that stands here (docs/decisions/0031).
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -97,36 +97,36 @@ def look_at_fields(info: SourceInfo) -> FieldsSeen:
     Args:
         info: a source as it is stored.
     """
-    runs = [run for place in _places(info) if (run := _run_from(info, place))]
-    return fields_of(runs, _header_order(info))
+    return fields_of((_run_from(info, place) for place in _places(info)), _header_order(info))
 
 
-def fields_of(runs: Sequence[Sequence[Frame]], header_order: FieldOrder | None = None) -> FieldsSeen:
-    """What runs of frames say of their fields.
+def fields_of(runs: Iterable[Iterable[Frame]], header_order: FieldOrder | None = None) -> FieldsSeen:
+    """What runs of frames say of their fields. A frame is not kept longer than idet needs it.
 
     Args:
         runs: frames that follow each other, all of one size; of each run the first and the last do not count.
         header_order: what the stream's header says.
     """
-    words = [_told(run) for run in runs]
-    inside = [word for told in words for word in told[1:-1]]
-    seen = [_SEEN.get(word.single, "") for word in inside]
-    moving = sum(bool(name) for name in seen)
+    runs_told = [_told(run) for run in runs]
+    inside = [told[1:-1] for told in runs_told]
+    seen = [_SEEN.get(word.single, "") for told in inside for word in told]
     return FieldsSeen(
-        frames=sum(len(run) for run in runs),
-        flagged=sum(frame.is_interlaced for run in runs for frame in run),
+        frames=sum(len(told) for told in runs_told),
+        flagged=sum(word.is_flagged for told in runs_told for word in told),
         top=seen.count("top"),
         bottom=seen.count("bottom"),
         progressive=seen.count("progressive"),
-        is_pulldown=_is_pulldown([[word.repeated for word in told[1:-1]] for told in words], moving),
+        is_pulldown=_is_pulldown([[word.repeated for word in told] for told in inside], sum(map(bool, seen))),
         header_order=header_order,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What idet says of one frame."""
+    """What is said of one frame."""
 
+    is_flagged: bool
+    """Whether the decoder calls it interlaced."""
     single: str
     """tff, bff, progressive or undetermined, from this frame and its neighbours."""
     repeated: str
@@ -149,20 +149,23 @@ def _places(info: SourceInfo) -> list[int]:
     return apart
 
 
-def _run_from(info: SourceInfo, place: int) -> list[Frame]:
+def _run_from(info: SourceInfo, place: int) -> Iterator[Frame]:
+    """A run's frames; fewer where they cannot be read, as the job will tell if it needs them."""
     stop = min(place + RUN, len(info.timeline))
-    try:
-        with closing(read_frames(info, place, stop, allow_damaged=True)) as frames:  # type: ignore[type-var]
-            return list(frames)
-    except InputError:
-        return []  # the job will tell where, if it needs these frames
+    with (
+        suppress(InputError),
+        closing(read_frames(info, place, stop, allow_damaged=True)) as frames,  # type: ignore[type-var]
+    ):
+        yield from frames
 
 
-def _told(run: Sequence[Frame]) -> list[_Told]:
-    """What idet says of each frame, from luma (green where there is none)."""
+def _told(run: Iterable[Frame]) -> list[_Told]:
+    """What the decoder and idet say of each frame; idet of luma, or of green where there is none."""
     graph: Graph | None = None
-    told: list[_Told] = []
+    flags: list[bool] = []
+    words: list[tuple[str, str]] = []
     for frame in run:
+        flags.append(frame.is_interlaced)
         plane = frame.planes[1 if frame.format.family is Family.RGB else 0]
         kind = _GRAY[plane.itemsize]
         if graph is None:
@@ -170,11 +173,11 @@ def _told(run: Sequence[Frame]) -> list[_Told]:
         given = to_av_frame((plane,), kind)
         given.pts, given.time_base = frame.index, Fraction(1)
         graph.vpush(given)
-        told += _pulled(graph)
+        words += _pulled(graph)
     if graph is not None:
         graph.vpush(None)
-        told += _pulled(graph)
-    return told
+        words += _pulled(graph)
+    return [_Told(flag, *word) for flag, word in zip(flags, words, strict=True)]
 
 
 _GRAY = {1: PlaneFormat("gray", Family.GRAY, 8), 2: PlaneFormat("gray16le", Family.GRAY, 16)}
@@ -189,13 +192,14 @@ def _graph(size: tuple[int, int], kind: PlaneFormat) -> Graph:
     return graph
 
 
-def _pulled(graph: Graph) -> Iterator[_Told]:
+def _pulled(graph: Graph) -> Iterator[tuple[str, str]]:
+    """What idet says of the frames that are ready: how their lines fit, and which field is repeated."""
     while True:
         try:
             said = graph.vpull().metadata
         except (BlockingIOError, EOFError):
             return
-        yield _Told(said["lavfi.idet.single.current_frame"], said["lavfi.idet.repeated.current_frame"])
+        yield said["lavfi.idet.single.current_frame"], said["lavfi.idet.repeated.current_frame"]
 
 
 def _is_pulldown(runs: Sequence[Sequence[str]], moving: int) -> bool:
