@@ -8,7 +8,7 @@ from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse, pipes
 from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
-from vrinr_cli.jobs.options import AudioChoice, Cuts, DenoiseOptions, UpscaleOptions
+from vrinr_cli.jobs.options import AudioChoice, Cuts, Deinterlace, DenoiseOptions, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
 DEFAULTS = UpscaleOptions()
@@ -58,6 +58,7 @@ def denoise(
     ] = None,
     strict: options.Strict = DEFAULTS.strict,
     cuts: options.Cuts = DEFAULTS.cuts,
+    deinterlace: options.Deinterlace = DEFAULTS.deinterlace,
     codec: options.Codec = None,
     crf: options.Crf = None,
     bitrate: options.Bitrate = None,
@@ -82,6 +83,7 @@ def denoise(
     no: options.No = False,
     restart: options.Restart = False,
     skip_damaged: options.SkipDamaged = False,
+    ignore_dolby_vision: options.IgnoreDolbyVision = False,
     dry_run: options.DryRun = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
@@ -105,6 +107,7 @@ def denoise(
             weights=weights or ("general" if zero_shot else "denoise"),
             strict=strict,
             cuts=cast(Cuts, cuts),
+            deinterlace=cast(Deinterlace, deinterlace),
             codec=codec,
             crf=crf,
             bitrate=parse.bits_per_second(bitrate),
@@ -124,6 +127,7 @@ def denoise(
             memory=parse.memory_bytes(memory),
             threads=threads,
             allow_damaged=skip_damaged,
+            ignore_dolby_vision=ignore_dolby_vision,
             restart=restart,
         )
         manner = Manner(

@@ -8,7 +8,7 @@ from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse, pipes
 from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
-from vrinr_cli.jobs.options import AudioChoice, Cuts, Method, UpscaleOptions
+from vrinr_cli.jobs.options import AudioChoice, Cuts, Deinterlace, Method, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
 DEFAULTS = UpscaleOptions()
@@ -50,6 +50,7 @@ def upscale(
     strict: options.Strict = DEFAULTS.strict,
     method: Annotated[str, typer.Option(help="vrinr, or bicubic or lanczos to compare.")] = DEFAULTS.method,
     cuts: options.Cuts = DEFAULTS.cuts,
+    deinterlace: options.Deinterlace = DEFAULTS.deinterlace,
     codec: options.Codec = None,
     crf: options.Crf = None,
     bitrate: options.Bitrate = None,
@@ -74,6 +75,7 @@ def upscale(
     no: options.No = False,
     restart: options.Restart = False,
     skip_damaged: options.SkipDamaged = False,
+    ignore_dolby_vision: options.IgnoreDolbyVision = False,
     dry_run: options.DryRun = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
@@ -102,6 +104,7 @@ def upscale(
             strict=strict,
             method=cast(Method, method),
             cuts=cast(Cuts, cuts),
+            deinterlace=cast(Deinterlace, deinterlace),
             codec=codec,
             crf=crf,
             bitrate=parse.bits_per_second(bitrate),
@@ -121,6 +124,7 @@ def upscale(
             memory=parse.memory_bytes(memory),
             threads=threads,
             allow_damaged=skip_damaged,
+            ignore_dolby_vision=ignore_dolby_vision,
             restart=restart,
         )
         manner = Manner(
