@@ -118,6 +118,8 @@ class Frame:
     time_base: Fraction
     begins_scene: bool = False
     """Whether a cut lies before it: frames on either side of it are not to be mixed."""
+    is_interlaced: bool = False
+    """Whether its source flags it as two fields of different moments."""
 
     @property
     def size(self) -> tuple[int, int]:

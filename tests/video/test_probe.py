@@ -122,7 +122,10 @@ class TestColor:
     @pytest.mark.parametrize(
         ("kind", "note"),
         [
-            (Type.DOVI_RPU_BUFFER, "Dolby Vision is dropped, the picture below it is kept"),
+            (
+                Type.DOVI_RPU_BUFFER,
+                "Dolby Vision is dropped, and with it how bright each scene is shown; the SDR picture below it is kept",
+            ),
             (Type.DYNAMIC_HDR_PLUS, "HDR metadata of each scene (HDR10+) is dropped, that of the whole video is kept"),
         ],
     )

@@ -8,7 +8,7 @@ from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse, pipes
 from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
-from vrinr_cli.jobs.options import AudioChoice, Cuts, DenoiseOptions, UpscaleOptions
+from vrinr_cli.jobs.options import AudioChoice, Cuts, Deinterlace, DenoiseOptions, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
 DEFAULTS = UpscaleOptions()
@@ -59,6 +59,7 @@ def denoise(
     strict: options.Strict = DEFAULTS.strict,
     cuts: options.Cuts = DEFAULTS.cuts,
     profile: options.Profile = None,  # noqa: ARG001 - see `Configured`
+    deinterlace: options.Deinterlace = DEFAULTS.deinterlace,
     codec: options.Codec = None,
     crf: options.Crf = None,
     bitrate: options.Bitrate = None,
@@ -84,6 +85,7 @@ def denoise(
     no: options.No = False,
     restart: options.Restart = False,
     skip_damaged: options.SkipDamaged = False,
+    ignore_dolby_vision: options.IgnoreDolbyVision = False,
     dry_run: options.DryRun = False,
     progress_file: options.ProgressPath = None,
     json_: options.Json = False,
@@ -108,6 +110,7 @@ def denoise(
             weights=weights or ("general" if zero_shot else "denoise"),
             strict=strict,
             cuts=cast(Cuts, cuts),
+            deinterlace=cast(Deinterlace, deinterlace),
             codec=codec,
             crf=crf,
             bitrate=parse.bits_per_second(bitrate),
@@ -127,6 +130,7 @@ def denoise(
             memory=parse.memory_bytes(memory),
             threads=threads,
             allow_damaged=skip_damaged,
+            ignore_dolby_vision=ignore_dolby_vision,
             restart=restart,
         )
         manner = Manner(

@@ -65,6 +65,12 @@ Strict = Annotated[bool, typer.Option("--strict", help="Refuse weights that were
 Cuts = Annotated[
     str, typer.Option(help="auto finds scene cuts and mixes no picture with one beyond; none takes all for one scene.")
 ]
+Deinterlace = Annotated[
+    str,
+    typer.Option(
+        help="Whole frames from fields: auto where flags and pictures say so, on, double (a frame of each field), off."
+    ),
+]
 Codec = Annotated[
     str | None,
     typer.Option(
@@ -143,6 +149,10 @@ Yes = Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existin
 No = Annotated[bool, typer.Option("-n", "--no-overwrite", help="Never replace, never ask.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Throw away the work of a different unfinished job.")]
 SkipDamaged = Annotated[bool, typer.Option("--skip-damaged", help="Go on over damaged parts of the source.")]
+IgnoreDolbyVision = Annotated[
+    bool,
+    typer.Option("--ignore-dolby-vision", help="Go on with Dolby Vision profile 5, though its colors come out wrong."),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, with time, memory and disk; write nothing.")
 ]

@@ -10,7 +10,7 @@ from vrinr_cli.cli import parse
 from vrinr_cli.cli.progress import progress_for, show_duration, show_rate
 from vrinr_cli.cli.show import print_json, say, shown_errors
 from vrinr_cli.errors import OptionError, counted, show_bytes
-from vrinr_cli.jobs.options import Cuts, DenoiseOptions, Method, UpscaleOptions
+from vrinr_cli.jobs.options import Cuts, Deinterlace, DenoiseOptions, Method, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def preview(
     strict: options.Strict = DEFAULTS.strict,
     method: Annotated[str, typer.Option(help="vrinr, or bicubic or lanczos to compare.")] = DEFAULTS.method,
     cuts: options.Cuts = DEFAULTS.cuts,
+    deinterlace: options.Deinterlace = DEFAULTS.deinterlace,
     codec: options.Codec = None,
     crf: options.Crf = None,
     bitrate: options.Bitrate = None,
@@ -97,6 +98,7 @@ def preview(
     threads: options.Threads = DEFAULTS.threads,
     yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace existing files.")] = False,
     skip_damaged: options.SkipDamaged = False,
+    ignore_dolby_vision: options.IgnoreDolbyVision = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -123,6 +125,7 @@ def preview(
             strict=strict,
             method=cast(Method, method),
             cuts=cast(Cuts, cuts),
+            deinterlace=cast(Deinterlace, deinterlace),
             codec=codec,
             crf=crf,
             bitrate=parse.bits_per_second(bitrate),
@@ -135,6 +138,7 @@ def preview(
             memory=parse.memory_bytes(memory),
             threads=threads,
             allow_damaged=skip_damaged,
+            ignore_dolby_vision=ignore_dolby_vision,
         )
         from vrinr_cli import extra  # noqa: PLC0415
 

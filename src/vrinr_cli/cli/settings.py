@@ -66,6 +66,7 @@ _JOB = {
     "weights": "text",
     "strict": "flag",
     "cuts": "text",
+    "deinterlace": "text",
     "codec": "text",
     "crf": "number",
     "bitrate": "amount",

@@ -8,7 +8,7 @@ from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli import parse, pipes
 from vrinr_cli.cli.batch import Manner, Outputs, run_sources
 from vrinr_cli.cli.show import shown_errors
-from vrinr_cli.jobs.options import AudioChoice, Cuts, Method, UpscaleOptions
+from vrinr_cli.jobs.options import AudioChoice, Cuts, Deinterlace, Method, UpscaleOptions
 from vrinr_cli.jobs.size import SizeRequest
 
 DEFAULTS = UpscaleOptions()
@@ -51,6 +51,7 @@ def upscale(
     method: Annotated[str, typer.Option(help="vrinr, or bicubic or lanczos to compare.")] = DEFAULTS.method,
     cuts: options.Cuts = DEFAULTS.cuts,
     profile: options.Profile = None,  # noqa: ARG001 - see `Configured`
+    deinterlace: options.Deinterlace = DEFAULTS.deinterlace,
     codec: options.Codec = None,
     crf: options.Crf = None,
     bitrate: options.Bitrate = None,
@@ -76,6 +77,7 @@ def upscale(
     no: options.No = False,
     restart: options.Restart = False,
     skip_damaged: options.SkipDamaged = False,
+    ignore_dolby_vision: options.IgnoreDolbyVision = False,
     dry_run: options.DryRun = False,
     progress_file: options.ProgressPath = None,
     json_: options.Json = False,
@@ -105,6 +107,7 @@ def upscale(
             strict=strict,
             method=cast(Method, method),
             cuts=cast(Cuts, cuts),
+            deinterlace=cast(Deinterlace, deinterlace),
             codec=codec,
             crf=crf,
             bitrate=parse.bits_per_second(bitrate),
@@ -124,6 +127,7 @@ def upscale(
             memory=parse.memory_bytes(memory),
             threads=threads,
             allow_damaged=skip_damaged,
+            ignore_dolby_vision=ignore_dolby_vision,
             restart=restart,
         )
         manner = Manner(

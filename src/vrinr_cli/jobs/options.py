@@ -13,6 +13,7 @@ from vrinr_cli.jobs.size import SizeRequest
 AudioChoice = Literal["auto", "copy", "aac", "none"]
 Method = Literal["vrinr", "bicubic", "lanczos"]
 Cuts = Literal["auto", "none"]
+Deinterlace = Literal["auto", "on", "double", "off"]
 
 
 LARGEST_SIGMA = 128.0
@@ -46,6 +47,16 @@ class DenoiseOptions:
             )
 
 
+_WORDS = {
+    "method": ("vrinr", "bicubic", "lanczos"),
+    "cuts": ("auto", "none"),
+    "deinterlace": ("auto", "on", "double", "off"),
+    "audio": ("auto", "copy", "aac", "none"),
+    "precision": ("auto", "fp32", "bf16", "fp16"),
+}
+"""Fields that are one of some words."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpscaleOptions:
     """What was asked of a job: a larger video, a cleaner one, or both."""
@@ -62,6 +73,8 @@ class UpscaleOptions:
     """The network, or a plain kernel to compare with."""
     cuts: Cuts = "auto"
     """Find scene cuts, and read no frame beyond one; or take the video for one scene."""
+    deinterlace: Deinterlace = "auto"
+    """Make whole frames of fields: where flags and pictures say so, always, always and one a field, or never."""
     codec: str | None = None
     crf: float | None = None
     bitrate: int | None = None
@@ -92,20 +105,18 @@ class UpscaleOptions:
     """CPU threads of the engine; 0 leaves torch's choice."""
     allow_damaged: bool = False
     """Take what is there of a cut or damaged source."""
+    ignore_dolby_vision: bool = False
+    """Take a source whose samples mean something to Dolby Vision's players alone, though its colors come out wrong."""
     restart: bool = False
     """Throw away the work of an earlier, different job for the same output."""
 
     def __post_init__(self) -> None:
-        if self.method not in ("vrinr", "bicubic", "lanczos"):
-            raise OptionError(f"method is {self.method!r}", hint="choose vrinr, bicubic or lanczos")
+        for name, known in _WORDS.items():
+            if getattr(self, name) not in known:
+                hint = f"choose {', '.join(known[:-1])} or {known[-1]}"
+                raise OptionError(f"{name} is {getattr(self, name)!r}", hint=hint)
         if self.denoise is not None and self.method != "vrinr":
             raise OptionError(f"method {self.method} takes no noise away", hint="leave out the method, or denoise")
-        if self.cuts not in ("auto", "none"):
-            raise OptionError(f"cuts is {self.cuts!r}", hint="choose auto or none")
-        if self.audio not in ("auto", "copy", "aac", "none"):
-            raise OptionError(f"audio is {self.audio!r}", hint="choose auto, copy, aac or none")
-        if self.precision not in ("auto", "fp32", "bf16", "fp16"):
-            raise OptionError(f"precision is {self.precision!r}", hint="choose auto, fp32, bf16 or fp16")
         if any(time is not None and time < 0 for time in (self.start, self.end)):
             raise OptionError("a time is below 0", hint="times count from the first frame")
         if self.start is not None and self.end is not None and self.end <= self.start:

@@ -44,6 +44,8 @@ from vrinr_cli.video.pictures.writing import (
 
 VIDEO_ONLY = {
     "cuts": "--cuts",
+    "deinterlace": "--deinterlace",
+    "ignore_dolby_vision": "--ignore-dolby-vision",
     "codec": "--codec",
     "crf": "--crf",
     "bitrate": "--bitrate",

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from vrinr_cli import __version__
 from vrinr_cli.engine.noise import NoiseLevel
-from vrinr_cli.errors import OptionError, printable
+from vrinr_cli.errors import InputError, OptionError, printable
 from vrinr_cli.jobs import weights
+from vrinr_cli.jobs.fields import with_chosen_fields
 from vrinr_cli.jobs.noise import NoiseChoice, choose_noise
 from vrinr_cli.jobs.options import Cuts, UpscaleOptions
 from vrinr_cli.jobs.request import hash_of
@@ -113,6 +114,7 @@ class Plan:
             "the method": self.method,
             "the noise": to_plain(self.noise) if self.noise else "",
             "the cuts": self.cuts,
+            "the fields": to_plain(self.source.fields),
             "the precision": self.precision,
             "the encoder's settings": to_plain(target),
             "the kind of file": self.ending,
@@ -131,12 +133,18 @@ class Plan:
 def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan:
     """Decide everything that can be decided before the first frame.
 
+    Args:
+        source: as it is stored; the plan's is what is made of its fields.
+        output: the file to be.
+        options: what was asked.
+
     Raises:
         OptionError: a size, time or encoder value that this source cannot have.
         TargetError: the output's container cannot hold what was asked.
-        InputError: the chosen part has no frame.
+        InputError: the chosen part has no frame, or colors that are Dolby Vision's alone.
         WeightsError: weights that cannot be read.
     """
+    source = as_read(source, options)
     size = target_size(options.size, source.size, is_turned=source.rotation in (90, 270))
     container = container_for(output)
     request = EncoderRequest(
@@ -209,6 +217,31 @@ def plan_with(
         cuts=options.cuts if chosen is not None and chosen.context else "none",
         first_number=first_number(source, options, first) if holds_pictures else None,
     )
+
+
+def as_read(source: SourceInfo, options: UpscaleOptions) -> SourceInfo:
+    """The source as a job reads it: what is made of its fields, and what its colors are taken for.
+
+    Raises:
+        InputError: colors that are Dolby Vision's alone.
+        OptionError: its fields cannot be made as asked.
+    """
+    source = _with_colors_that_mean_something(source, is_ignored=options.ignore_dolby_vision)
+    return with_chosen_fields(source, options.deinterlace)
+
+
+def _with_colors_that_mean_something(source: SourceInfo, *, is_ignored: bool) -> SourceInfo:
+    """The source; with a note where its colors will be wrong, if that is accepted."""
+    if not source.is_dolby_vision_alone:
+        return source
+    if not is_ignored:
+        raise InputError(
+            f"{printable(source.path.name)}: Dolby Vision profile 5, with no other picture below it: "
+            "without its metadata colors are wrong",
+            hint="convert it to HDR10 first, or go on with --ignore-dolby-vision",
+        )
+    note = "Dolby Vision profile 5 is dropped, and there is no other picture below it: colors are wrong"
+    return replace(source, notes=(*source.notes, note))
 
 
 def _noise(

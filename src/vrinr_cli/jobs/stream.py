@@ -38,7 +38,7 @@ from vrinr_cli.jobs.job import check_target, device_words, made_by
 from vrinr_cli.jobs.noise import noise_of
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
-from vrinr_cli.jobs.plan import Chunk, Plan, plan_with
+from vrinr_cli.jobs.plan import Chunk, Plan, as_read, plan_with
 from vrinr_cli.jobs.row import probe_any
 from vrinr_cli.jobs.run import Resources, frames_around, make_resources, peak_memory, queue_length
 from vrinr_cli.jobs.size import scaled_shape, target_size
@@ -101,7 +101,7 @@ def upscale_stream(
             piped = stack.enter_context(open_piped(source, allow_damaged=options.allow_damaged))
             info = piped.info
         else:
-            info = probe_any(source, options, is_row_written=False)
+            info = as_read(probe_any(source, options, is_row_written=False), options)
         incoming = source if isinstance(source, PipeInput) else None
         asked = _Asked(info, piped, incoming, options, compute, listen, started)
         if isinstance(output, PipeOutput):
@@ -116,7 +116,12 @@ def check_options(options: UpscaleOptions, *, from_pipe: bool, to_pipe: bool) ->
         OptionError: names all of it.
     """
     chunks = {"--chunk-frames": options.chunk_frames != _DEFAULTS.chunk_frames, "--restart": options.restart}
-    rows = {"--fps": options.fps is not None, "--start-number": options.start_number is not None}
+    files = {
+        "--fps": options.fps is not None,
+        "--start-number": options.start_number is not None,
+        "--deinterlace": options.deinterlace in ("on", "double"),
+        "--ignore-dolby-vision": options.ignore_dolby_vision,
+    }
     times = {"--start": options.start is not None, "--end": options.end is not None}
     sound = {"--audio": options.audio != _DEFAULTS.audio}
     encoder = {
@@ -126,7 +131,7 @@ def check_options(options: UpscaleOptions, *, from_pipe: bool, to_pipe: bool) ->
         "--preset": options.preset is not None,
         "--encoder-option": bool(options.encoder_options),
     }
-    refused = chunks | sound | (times | rows if from_pipe else {}) | (encoder if to_pipe else {})
+    refused = chunks | sound | (times | files if from_pipe else {}) | (encoder if to_pipe else {})
     given = [name for name, is_given in refused.items() if is_given]
     if given:
         have, them = ("has", "it") if len(given) == 1 else ("have", "them")

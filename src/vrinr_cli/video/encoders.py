@@ -44,6 +44,8 @@ _SITE_NAMES = {
 }
 _PICTURE_LIMIT = 2**31 // 8
 """Samples of a picture, with some room around it, that FFmpeg takes (av_image_check_size)."""
+_HDR_TRANSFERS = (16, 18)
+"""H.273's codes of PQ and HLG."""
 _LEAST_SLICED = 32
 """Samples; pictures below are one slice in FFV1."""
 _H264_WIDTH_LIMIT = 4096
@@ -201,6 +203,8 @@ class VideoTarget:
     options: dict[str, str]
     codec_tag: str
     """Four characters for MP4 and MOV; empty leaves it to the muxer."""
+    is_progressive: bool = False
+    """Whether the file says that frames are whole pictures; else it says nothing."""
     notes: tuple[str, ...] = ()
     """One line each: choices that a user should see."""
 
@@ -246,6 +250,7 @@ def choose_video_target(
         bit_rate=request.bitrate,
         options=_options(request, encoder, planes, size, info),
         codec_tag=_codec_tag(codec, planes) if container.has_codec_tags else "",
+        is_progressive=info.fields is not None,
     )
     if request.options:
         _try_options(target, request.options)
@@ -321,6 +326,8 @@ def set_up_encoder(encoder: VideoCodecContext | VideoStream, target: VideoTarget
     context.sample_aspect_ratio = target.sample_aspect_ratio or Fraction(0)
     if target.bit_rate:
         context.bit_rate = target.bit_rate
+    if target.is_progressive:
+        context.field_order = 1  # AV_FIELD_PROGRESSIVE
     tag_color(context, target.color)
     context.thread_count = threads
     context.options = _options_here(target, threads) | {"chroma_sample_location": _SITE_NAMES[target.color.chroma_site]}
@@ -631,6 +638,8 @@ def _notes(target: VideoTarget, info: SourceInfo) -> tuple[str, ...]:
         notes.append(
             f"{info.format.depth} bits a sample become {target.format.depth} ({target.encoder} {target.pix_fmt})"
         )
+        if target.format.depth == 8 and info.color.transfer in _HDR_TRANSFERS:
+            notes.append("HDR in 8 bits shows steps in skies and shadows; --codec h265 keeps 10")
     if (info.mastering_display or info.content_light) and not ENCODERS[target.codec].light_parameter:
         notes.append(f"{target.codec} has no room for HDR10's static metadata; --codec h265 keeps it")
     halvings = [(f.log2_chroma_height, f.log2_chroma_width) for f in (info.format, target.format)]

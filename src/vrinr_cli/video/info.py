@@ -8,6 +8,7 @@ from typing import Literal
 from vrinr_cli.frame import ColorSpec, PlaneFormat
 
 StreamKind = Literal["video", "audio", "subtitle", "attachment", "data"]
+FieldOrder = Literal["top", "bottom"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,18 @@ class Timeline:
 
     def __len__(self) -> int:
         return len(self.pts)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What is made of frames that are two fields each."""
+
+    order: FieldOrder
+    """Which field comes first."""
+    per_frame: int
+    """Frames that one stored frame becomes: 1, or 2 with one for each field."""
+    all_frames: bool
+    """Whether frames that are not flagged as interlaced are taken for fields too; else they stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +98,13 @@ class SourceInfo:
     """HDR10's greatest light level of a sample and of a frame's average, in cd/m2."""
     first_number: int | None = None
     """Of a row of numbered pictures; None for a file."""
+    is_dolby_vision_alone: bool = False
+    """Whether the samples mean something to Dolby Vision's players alone (profile 5)."""
     changed_ns: int = 0
     """When the file was last changed, in nanoseconds of the system's clock."""
+    fields: Fields | None = None
+    """How its frames are deinterlaced while they are read. Times, key frames and rate are then of the frames that are
+    made; None is as they are stored. See `video.fields`."""
     notes: tuple[str, ...] = ()
     """One line each: what a user should know (interlaced, guessed color, dropped Dolby Vision ...)."""
 

@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 
 from vrinr_cli.errors import InputError
 from vrinr_cli.frame import ColorSpec, PlaneFormat
+from vrinr_cli.video.fields import INTERLACED
 from vrinr_cli.video.info import SourceInfo, StreamInfo, StreamKind, Timeline
 from vrinr_cli.video.pixels import has_alpha, plane_format, planes_of
 from vrinr_cli.video.source import decoder_name, is_picture, main_video, open_source, shown
@@ -100,6 +101,7 @@ def probe(path: Path, *, allow_damaged: bool = False) -> SourceInfo:
             metadata=dict(container.metadata),
             mastering_display=side.mastering_display,
             content_light=side.content_light,
+            is_dolby_vision_alone=side.is_dolby_vision_alone,
             notes=_notes(container, first, color, side, is_interlaced=head.is_interlaced, damage=damage),
         )
 
@@ -214,13 +216,16 @@ def _notes(
 ) -> tuple[str, ...]:
     """One line for each thing that a user should know."""
     videos = [stream for stream in container.streams if stream.type == "video" and not is_picture(stream)]
+    below = {16: "HDR10", 18: "HLG"}.get(color.transfer, "SDR")
     told = {
         damage: bool(damage),
         f"{len(videos)} video streams; the one flagged as default, or else the first, is read": len(videos) > 1,
-        "interlaced; combs are enlarged": is_interlaced,
+        INTERLACED: is_interlaced,
         **dict.fromkeys(guess_notes(color), True),
         "transparency is dropped": has_alpha(first.format.name),
-        "Dolby Vision is dropped, the picture below it is kept": side.has_dolby_vision,
+        f"Dolby Vision is dropped, and with it how bright each scene is shown; the {below} picture below it is kept": (
+            side.has_dolby_vision and not side.is_dolby_vision_alone
+        ),
         "HDR metadata of each scene (HDR10+) is dropped, that of the whole video is kept": side.has_dynamic_hdr,
     }
     return tuple(note for note, is_told in told.items() if is_told)

@@ -2,7 +2,8 @@
 
 The decoder's times are the frames' names. After a seek decoding begins at a key frame, which is known by its
 name, and from there on each name must come in turn. Where that misses the first frame that is asked for, an
-earlier key frame is sought, and the file is read from its beginning last.
+earlier key frame is sought, and the file is read from its beginning last. Of a source with fields the frames that are
+made of them are given, by their own numbers; the rest of this file counts stored frames.
 """
 
 from bisect import bisect_right
@@ -15,7 +16,9 @@ import av
 
 from vrinr_cli.errors import InputError
 from vrinr_cli.frame import Frame
-from vrinr_cli.video.info import SourceInfo
+from vrinr_cli.video.deinterlace import deinterlaced
+from vrinr_cli.video.fields import stored, stored_range
+from vrinr_cli.video.info import Fields, SourceInfo
 from vrinr_cli.video.pictures.sequence import read_sequence
 from vrinr_cli.video.pixels import planes_of
 from vrinr_cli.video.source import decoded, decoder_of, main_video, only, open_source, shown
@@ -45,7 +48,7 @@ def read_frames(
         stop: index after the last frame, at most the number of frames.
         allow_damaged: give the last good picture once more where one is damaged or missing.
         on_repeat: called with the index of each frame that has another's picture.
-        threads: of the decoder; 0 is one a core, a few at least.
+        threads: of the decoder and the filter; 0 is one a core, of the decoder a few at least.
 
     Raises:
         ValueError: the range is not within the source.
@@ -57,6 +60,8 @@ def read_frames(
     if info.first_number is not None:
         return read_sequence(info, start, stop, allow_damaged=allow_damaged, on_repeat=on_repeat)
     reading = _Reading(info, start, stop, allow_damaged, threads)
+    if info.fields is not None and start < stop:
+        return _read_fields(reading, info.fields, on_repeat)
     return _read(reading, on_repeat)
 
 
@@ -76,11 +81,28 @@ class _Reading:
         return self.info.decoder_pts or self.info.timeline.pts
 
 
+def _read_fields(reading: _Reading, fields: Fields, on_repeat: Callable[[int], object] | None) -> Generator[Frame]:
+    """Frames made of the fields of those that are stored."""
+    source, wanted = stored(reading.info), range(reading.start, reading.stop)
+    needed = stored_range(wanted, fields, len(source.timeline))
+
+    def repeat(index: int) -> None:
+        if on_repeat is not None:
+            for number in range(index * fields.per_frame, (index + 1) * fields.per_frame):
+                on_repeat(number)
+
+    inner = _Reading(source, needed.start, needed.stop, reading.allow_damaged, reading.threads)
+    with closing(_read(inner, repeat)) as frames:
+        for frame in deinterlaced(frames, fields, reading.info.timeline, threads=reading.threads):
+            if frame.index in wanted:
+                yield frame
+
+
 class _MissedError(Exception):
     """Decoding from a key frame did not lead to the frames that were asked for; none was given."""
 
 
-def _read(reading: _Reading, on_repeat: Callable[[int], object] | None) -> Iterator[Frame]:
+def _read(reading: _Reading, on_repeat: Callable[[int], object] | None) -> Generator[Frame]:
     if reading.start == reading.stop:
         return
     if reading.info.path.stat().st_size != reading.info.bytes:
@@ -222,4 +244,13 @@ def _frame(reading: _Reading, index: int, picture: av.VideoFrame) -> Frame:
     except InputError as error:
         raise InputError(f"{shown(info.path)}: frame {index}: {error}", hint=error.hint) from error
     line = info.timeline
-    return Frame(index, planes, info.format, info.color, line.pts[index], line.durations[index], line.time_base)
+    return Frame(
+        index,
+        planes,
+        info.format,
+        info.color,
+        line.pts[index],
+        line.durations[index],
+        line.time_base,
+        is_interlaced=picture.interlaced_frame,
+    )

@@ -39,6 +39,8 @@ class SideData:
     mastering_display: tuple[Fraction, ...] | None = None
     content_light: tuple[int, int] | None = None
     has_dolby_vision: bool = False
+    is_dolby_vision_alone: bool = False
+    """Whether there is no other picture below Dolby Vision (profile 5): the samples are no Y'CbCr."""
     has_dynamic_hdr: bool = False
     """HDR10+ or HDR Vivid: metadata of each scene."""
 
@@ -114,6 +116,7 @@ def side_data_of(frame: av.VideoFrame) -> SideData:
         mastering_display=_mastering_display(found.get(Type.MASTERING_DISPLAY_METADATA)),
         content_light=_content_light(found.get(Type.CONTENT_LIGHT_LEVEL)),
         has_dolby_vision=Type.DOVI_RPU_BUFFER in found or Type.DOVI_METADATA in found,
+        is_dolby_vision_alone=_is_alone(found.get(Type.DOVI_METADATA)),
         has_dynamic_hdr=Type.DYNAMIC_HDR_PLUS in found or Type.DYNAMIC_HDR_VIVID in found,
     )
 
@@ -185,6 +188,18 @@ def _mastering_display(content: bytes | None) -> tuple[Fraction, ...] | None:
     if not (has_primaries and has_luminance) or 0 in numbers[1::2]:
         return None
     return tuple(Fraction(n, d) for n, d in zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _is_alone(content: bytes | None) -> bool:
+    """Whether AVDOVIMetadata is of profile 5: that alone has a VDR profile of 0 and samples of full range.
+
+    Its first member says where AVDOVIRpuDataHeader begins, which holds the two in its bytes 4 and 10.
+    """
+    if content is None or len(content) < 8:
+        return False
+    (place,) = struct.unpack("=Q", content[:8])
+    header = content[place : place + 11]
+    return len(header) == 11 and header[4] == 0 and header[10] == 1
 
 
 def _content_light(content: bytes | None) -> tuple[int, int] | None:
