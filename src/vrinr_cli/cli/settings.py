@@ -308,6 +308,10 @@ NOT_IN_FILES = frozenset({"output", "overwrite", "no-overwrite", "restart", "ski
     *("progress-file", "json", "quiet", "start", "end", "frames", "profile", "crop", "chart", "html", "csv", "results"),
     *(
         "out-dir",
+        "ignore-dolby-vision",
+        "fps",
+        "start-number",
+        "pipe-format",
         "suffix",
         "recursive",
         "skip-existing",
