@@ -70,6 +70,7 @@ def denoise(
     memory: options.Memory = None,
     tile: options.Tile = None,
     threads: options.Threads = DEFAULTS.threads,
+    stall_timeout: options.StallTimeout = DEFAULTS.stall_timeout,
     chunk_frames: options.ChunkFrames = DEFAULTS.chunk_frames,
     part: options.Share = None,
     yes: options.Yes = False,
@@ -115,6 +116,7 @@ def denoise(
             tile=tile,
             memory=parse.memory_bytes(memory),
             threads=threads,
+            stall_timeout=stall_timeout,
             allow_damaged=skip_damaged,
             restart=restart,
         )

@@ -9,6 +9,7 @@ from typing import Literal
 
 from vrinr_cli.errors import OptionError
 from vrinr_cli.jobs.size import SizeRequest
+from vrinr_cli.jobs.stalls import DEFAULT_SECONDS
 
 AudioChoice = Literal["auto", "copy", "aac", "none"]
 Method = Literal["vrinr", "bicubic", "lanczos"]
@@ -84,6 +85,9 @@ class UpscaleOptions:
     """Bytes that the engine may take; None takes a share of what is free."""
     threads: int = 0
     """CPU threads of the engine; 0 leaves torch's choice."""
+    stall_timeout: float = DEFAULT_SECONDS
+    """Seconds in which nothing at all comes on, not a layer of the network either, after which work is taken to hang;
+    0 waits for ever."""
     allow_damaged: bool = False
     """Take what is there of a cut or damaged source."""
     restart: bool = False
@@ -108,5 +112,7 @@ class UpscaleOptions:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise OptionError(f"{name.replace('_', ' ')} is {value}", hint=f"choose {least} or more")
+        if not 0 <= self.stall_timeout < float("inf"):
+            raise OptionError(f"stall timeout is {self.stall_timeout:g}", hint="choose seconds, or 0 to wait for ever")
         if not 0 <= self.threads <= 1024:
             raise OptionError(f"threads is {self.threads}", hint="choose 0 to 1024")

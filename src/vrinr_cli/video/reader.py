@@ -32,6 +32,7 @@ def read_frames(
     *,
     allow_damaged: bool = False,
     on_repeat: Callable[[int], object] | None = None,
+    on_picture: Callable[[], object] | None = None,
     threads: int = 0,
 ) -> Iterator[Frame]:
     """Frames [start, stop) of a source in display order, with the times of its timeline.
@@ -44,6 +45,7 @@ def read_frames(
         stop: index after the last frame, at most the number of frames.
         allow_damaged: give the last good picture once more where one is damaged or missing.
         on_repeat: called with the index of each frame that has another's picture.
+        on_picture: called for each picture that is decoded, also before the first frame that is asked for.
         threads: of the decoder; 0 is one a core, a few at least.
 
     Raises:
@@ -53,7 +55,7 @@ def read_frames(
     """
     if not 0 <= start <= stop <= len(info.timeline):
         raise ValueError(f"frames {start} to {stop} of {len(info.timeline)}")
-    reading = _Reading(info, start, stop, allow_damaged, threads)
+    reading = _Reading(info, start, stop, allow_damaged, threads, on_picture)
     return _read(reading, on_repeat)
 
 
@@ -66,6 +68,7 @@ class _Reading:
     stop: int
     allow_damaged: bool
     threads: int
+    on_picture: Callable[[], object] | None
 
     @property
     def names(self) -> tuple[int | None, ...]:
@@ -142,15 +145,23 @@ def _numbered(reading: _Reading, entry: int) -> Generator[tuple[int, av.VideoFra
         context = decoder_of(stream, info.decoder, threads=reading.threads, by_frames=not reading.allow_damaged)
         target = reading.names[entry]
         if entry == 0 or target is None:
-            frames = decoded(container, stream, context, _leave_to_the_gap)
+            frames = _told(decoded(container, stream, context, _leave_to_the_gap), reading)
             yield from _matched(frames, reading, 0)
             return
         depth = context.reorder_depth
         container.seek(target, stream=stream)
         context.reorder_depth = depth  # the flush in `seek` forgets it, and B-frames would be dropped
-        frames = decoded(container, stream, context, _leave_to_the_gap)
+        frames = _told(decoded(container, stream, context, _leave_to_the_gap), reading)
         first, since = _to_key(frames, reading)
         yield from _matched(since, reading, first)
+
+
+def _told(pictures: Iterator[av.VideoFrame], reading: _Reading) -> Iterator[av.VideoFrame]:
+    """The pictures, each told to whoever counts them."""
+    for picture in pictures:
+        if reading.on_picture is not None:
+            reading.on_picture()
+        yield picture
 
 
 def _leave_to_the_gap(_: av.FFmpegError) -> None:
