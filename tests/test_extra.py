@@ -15,5 +15,12 @@ def test_a_missing_package_is_named_with_what_needs_it(monkeypatch: pytest.Monke
         extra.require("jinja2", "matplotlib")
 
 
+def test_the_extra_that_has_a_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(OptionError, match=r"^--cluster needs ray, which is not installed$") as caught:
+        extra.load("ray", what="--cluster", of="cluster")
+    assert caught.value.hint == "run: pip install 'vrinr[cluster]'"
+
+
 def test_what_is_there_is_loaded() -> None:
     assert extra.load("matplotlib.figure").Figure is not None

@@ -1,4 +1,4 @@
-"""The packages that only reports need (`vrinr[benchmark]`): loaded when used, and named where they are missing."""
+"""Packages of extras, for reports (`benchmark`) and clusters (`cluster`): loaded when used, named if missing."""
 
 import importlib
 from types import ModuleType
@@ -21,12 +21,13 @@ def require(*names: str) -> None:
         load(name)
 
 
-def load(name: str, *, what: str = "the benchmark") -> ModuleType:
-    """A package of the extra, or a module in one.
+def load(name: str, *, what: str = "the benchmark", of: str = "benchmark") -> ModuleType:
+    """A package of an extra, or a module in one.
 
     Args:
         name: import name.
         what: what needs it, for the error's text.
+        of: name of the extra.
 
     Raises:
         OptionError: it is missing; says how to get it.
@@ -35,5 +36,5 @@ def load(name: str, *, what: str = "the benchmark") -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise OptionError(
-            f"{what} needs {error.name}, which is not installed", hint="run: pip install 'vrinr[benchmark]'"
+            f"{what} needs {error.name}, which is not installed", hint=f"run: pip install 'vrinr[{of}]'"
         ) from error

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from media import clips
 from vrinr_cli.engine.device import choose
 from vrinr_cli.errors import OptionError
 from vrinr_cli.jobs.executors.here import make
-from vrinr_cli.jobs.executors.orders import Order
+from vrinr_cli.jobs.executors.orders import Beat, Order, Stalled
+from vrinr_cli.jobs.executors.worker import _Line
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import make_plan
 from vrinr_cli.jobs.run import make_resources
@@ -192,34 +194,23 @@ def test_a_job_that_hangs_ends_in_one_line_and_goes_on(tmp_path: Path, doing: st
     assert len(facts(tmp_path / "out.mp4").seconds) == 12
 
 
-def test_a_worker_that_is_frozen_is_replaced(tmp_path: Path) -> None:
-    """SIGSTOP: it can tell nothing itself."""
-    clips.plain(tmp_path / "in.mp4", frames=12)
-    code = """
-import multiprocessing, os, signal, sys
-from vrinr_cli.jobs import job
-plain = job._Job.advance
-frozen = []
-def advance(self, under_way):
-    plain(self, under_way)
-    if not frozen:
-        frozen.append(multiprocessing.active_children()[0])
-        os.kill(frozen[0].pid, signal.SIGSTOP)
-job._Job.advance = advance
-if __name__ == "__main__":
-    from vrinr_cli.cli.app import app
-    app(sys.argv[1:])
-"""
-    (tmp_path / "run.py").write_text(code)
-    command = ["upscale", "in.mp4", "--method", "bicubic", "--chunk-frames", "5", "-o", "out.mp4"]
-    ended = subprocess.run(
-        [sys.executable, "run.py", *command, "--device", "cpu,cpu", "--stall-timeout", "8"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert "note: a worker on cpu was ended after 8 s without progress; chunk" in ended.stderr
-    assert len(facts(tmp_path / "out.mp4").seconds) == 12
+def test_a_worker_tells_its_driver_what_hangs_before_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    codes: list[int] = []
+
+    def end(code: int) -> None:
+        codes.append(code)
+        ended.set()
+
+    monkeypatch.setattr("vrinr_cli.jobs.executors.worker.os._exit", end)
+    driver, link = Pipe()
+    with driver, link:
+        line = _Line(link, 0.5)
+        with line.watched(), line.pulse.at("encoding frame 3"):
+            assert ended.wait(60)
+        assert codes == [1]
+        told = []
+        while driver.poll():
+            told.append(driver.recv())
+    assert told[-1] == Stalled("encoding frame 3")
+    assert set(told[:-1]) <= {Beat()}

@@ -92,6 +92,13 @@ Threads = Annotated[
         help="CPU threads of the engine, of each where there are several. Default: one a core", rich_help_panel=MACHINE
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        help="Have a Ray cluster make the chunks: ray://HOST:PORT, auto (runs here), local (started for this job)",
+        rich_help_panel=MACHINE,
+    ),
+]
 StallTimeout = Annotated[
     float,
     typer.Option(
@@ -152,6 +159,9 @@ def run_job(
     part = Part.parse(share) if share is not None else None
     if dry_run and part is not None:
         raise OptionError("--part given with --dry-run", hint="leave out one of them: a plan is of the whole job")
+    if options.cluster is not None and (dry_run or part is not None):
+        other = "--dry-run" if dry_run else "--part"
+        raise OptionError(f"--cluster given with {other}", hint="leave out one of them")
     if dry_run:
         show_forecast(source, output, options, overwrite=yes, makes_folder=makes_folder, as_json=as_json, quiet=quiet)
         return

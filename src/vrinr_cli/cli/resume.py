@@ -21,6 +21,7 @@ def resume(
     memory: options.Memory = None,
     tile: options.Tile = None,
     threads: options.Threads = DEFAULTS.threads,
+    cluster: options.Cluster = None,
     stall_timeout: options.StallTimeout = DEFAULTS.stall_timeout,
     yes: options.Yes = False,
     json_: options.Json = False,
@@ -48,6 +49,7 @@ def resume(
             memory=parse.memory_bytes(memory),
             tile=tile,
             threads=threads,
+            cluster=cluster,
             stall_timeout=stall_timeout,
             restart=False,
         )

@@ -25,6 +25,7 @@ from vrinr_cli.jobs import disk, own_files
 from vrinr_cli.jobs import journal as journal_room
 from vrinr_cli.jobs.batch import output_name
 from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, PartReport, Started, Stepped, ignore
+from vrinr_cli.jobs.executors.cluster import Cluster
 from vrinr_cli.jobs.executors.here import Here
 from vrinr_cli.jobs.executors.orders import Finished, Hooks, Order
 from vrinr_cli.jobs.executors.worker import places
@@ -75,6 +76,13 @@ class _Job:
     """Most bytes that a process has held, by its number."""
     pulse: Pulse = field(default_factory=Pulse)
     """Beats as the job comes on."""
+    cluster: str = ""
+    """Where a cluster makes the chunks, "cpu of 2 nodes"; empty without one."""
+
+    @property
+    def device(self) -> str:
+        """Devices and precision."""
+        return self.cluster or device_words(self.plan, self.computes)
 
     @property
     def frames(self) -> int:
@@ -204,7 +212,7 @@ def upscale_part(
         frames=job.frames,
         resumed_frames=job.resumed,
         chunks=len(job.chunks),
-        device=device_words(plan, computes),
+        device=job.device,
         seconds=time.monotonic() - started,
         peak_memory=_peak(job),
         notes=tuple(job.notes),
@@ -230,7 +238,7 @@ def join_parts(
     output, request = stopped_job(named)
     overwrite = overwrite or request.overwrite
     options = replace(
-        request.options, device="cpu", restart=False, stall_timeout=DEFAULT_SECONDS
+        request.options, device="cpu", restart=False, cluster=None, stall_timeout=DEFAULT_SECONDS
     )  # nothing is computed
     plan, output, _ = planned(request.source, output, options, overwrite=overwrite)
     with JobFolder(output) as folder:
@@ -286,7 +294,7 @@ def planned(
     check_source(source)
     output = default_output(source, options) if output is None else output
     output = check_target(source, output, overwrite=overwrite, makes_folder=makes_folder)
-    computes = choose_all(options.device, options.precision)
+    computes = choose_all("cpu" if options.cluster else options.device, options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
     plan = make_plan(probe(source, allow_damaged=options.allow_damaged), output, options)
@@ -344,6 +352,7 @@ def _request(plan: Plan, output: Path, options: UpscaleOptions, *, overwrite: bo
     chosen = plan.weights
     if chosen is not None and chosen.path.stem != options.weights:
         options = replace(options, weights=str(chosen.path))
+    options = replace(options, cluster=None)  # no file names machines to connect to
     return JobRequest(
         source=plan.source.path,
         source_bytes=plan.source.bytes,
@@ -486,8 +495,12 @@ def _make_chunks(job: _Job, options: UpscaleOptions) -> None:
             job.take(finished)
 
 
-def _executor(job: _Job, options: UpscaleOptions) -> Here | Workers:
-    """Who makes the chunks: this process on its one device, or a worker on each of several."""
+def _executor(job: _Job, options: UpscaleOptions) -> Here | Workers | Cluster:
+    """Who makes the chunks: this process on its one device, a worker on each of several, or a cluster."""
+    if options.cluster is not None:
+        cluster = Cluster(job.plan, options, job.folder.path)
+        job.cluster = cluster.words
+        return cluster
     if len(job.computes) > 1:
         return Workers(places(job.plan, job.computes, options), options.stall_timeout)
     resources = make_resources(
@@ -579,7 +592,7 @@ def _started(job: _Job) -> Started:
         done=job.resumed,
         codec=plan.target.codec,
         pix_fmt=plan.target.pix_fmt,
-        device=device_words(job.plan, job.computes),
+        device=job.device,
         method=plan.method,
     )
 
@@ -614,7 +627,7 @@ def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -
         chunks=len(plan.chunks),
         codec=plan.target.codec,
         pix_fmt=plan.target.pix_fmt,
-        device=device_words(job.plan, job.computes),
+        device=job.device,
         method=plan.method,
         weights=plan.weights.digest if plan.weights else "",
         tile=job.tile,

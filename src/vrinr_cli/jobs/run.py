@@ -167,6 +167,7 @@ def frames_around(
         chunk: which frames.
         context: frames on either side.
         repeated: gets the index of each frame that stands in for a damaged one.
+        pulse: is told of everything that comes on; None is nobody.
     """
     pulse = Pulse() if pulse is None else pulse
     are_marked = plan.cuts == "auto" and context > 0

@@ -25,7 +25,7 @@ _GRACE = 5.0
 """Seconds that a worker which has let go of its link may take to end."""
 _LENIENCE = 1.1
 """By what factor the driver is more patient than a worker that watches itself, and can say what hangs."""
-_START = 300.0
+START = 300.0
 """Seconds that a worker may take to load, at least: nothing beats in it."""
 _HELD_BACK = {signal.SIGINT, signal.SIGTERM}
 
@@ -177,7 +177,7 @@ class Workers:
             process = context.Process(target=place.serve, args=(its,), name=f"vrinr {place.name}", daemon=True)
             process.start()
             its.close()  # so that its end closes with the worker
-            patience = max(self._patience, _START) if self._patience else 0.0
+            patience = max(self._patience, START) if self._patience else 0.0
             self._workers.append(_Worker(place, process, mine, Silence(patience)))
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
