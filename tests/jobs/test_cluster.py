@@ -73,6 +73,19 @@ def test_nobody_at_the_address_is_one_line(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
+def test_a_cluster_that_is_gone_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips.plain(tmp_path / "in.mp4", frames=3)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "tmp"))
+    (tmp_path / "tmp" / "ray").mkdir(parents=True)
+    (tmp_path / "tmp" / "ray" / "ray_current_cluster").write_text("127.0.0.1:9")
+    with pytest.raises(
+        WorkerError, match=r"^cluster auto cannot be reached: 127.0.0.1:9: Connection refused$"
+    ) as caught:
+        upscale(tmp_path / "in.mp4", None, UpscaleOptions(method="bicubic", cluster="auto"))
+    assert caught.value.hint == "start one with `ray start --head`, or use --cluster local"
+
+
 def test_a_folder_or_source_of_the_same_name_is_another(tmp_path: Path) -> None:
     assert not is_folder_here(tmp_path, FAKE)
     (tmp_path / own_files.TOKEN).write_text(FAKE)

@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import socket
+import tempfile
 import threading
 import warnings
 from collections import Counter, deque
@@ -427,6 +428,9 @@ def _connected(address: str) -> tuple[Any, bool]:
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if address == "local":
         quiet["include_dashboard"] = False
+        if not os.environ.keys() & {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
+            # only this process may use it; by itself ray would leave a token in the user's home
+            os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
     before = signal.getsignal(signal.SIGTERM)
     try:
         with warnings.catch_warnings(action="ignore"):  # what they say comes as an error too
@@ -440,22 +444,38 @@ def _connected(address: str) -> tuple[Any, bool]:
 
 
 def _try_port(address: str) -> None:
-    """See that somebody listens, which ray would wait for long.
+    """See that somebody listens, which ray would wait for many minutes.
 
     Raises:
         WorkerError: nobody does.
     """
-    if not address.startswith("ray://"):
-        return
-    parts = urlsplit(address)
+    place = _current() if address == "auto" else address
+    if place == "local" or not place:
+        return  # ray says at once that there is none
+    parts = urlsplit(place if "://" in place else f"ray://{place}")
     try:
         socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10).close()
-    except OSError as error:
-        raise _unreachable(address, error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:
+        cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise _unreachable(address, f"{printable(place)}: {cause}" if address == "auto" else cause) from error
+
+
+def _current() -> str:
+    """Where ray would find the cluster of this machine; it remembers one that is gone, too."""
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named:
+        return "" if named in ("auto", "local") else named
+    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    try:
+        return (Path(folder) / "ray" / "ray_current_cluster").read_text().strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _unreachable(address: str, cause: str) -> WorkerError:
     hint = "start one with `ray start --head`, or use --cluster local" if address == "auto" else "see that it runs"
+    if "timeout" in cause:  # all that its client tells of a token that is missing
+        hint += "; if it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
     return WorkerError(f"cluster {address} cannot be reached: {cause}", hint=hint)
 
 
