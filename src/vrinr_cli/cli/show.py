@@ -97,12 +97,16 @@ def _fail(error: VrinrError, *, as_json: bool) -> None:
     raise typer.Exit(error.exit_code)
 
 
-def end_stalled(error: StallError, *, as_json: bool = False) -> None:
+def end_stalled(
+    error: StallError, *, as_json: bool = False, head: str = "", about: dict[str, Any] | None = None
+) -> None:
     """End a process that hangs, from a thread beside: one line, and exit code 1. Its work stays as after `kill -9`.
 
     Args:
         error: what hangs.
         as_json: print it as an object on stdout too.
+        head: words before it.
+        about: further keys of the object.
     """
     if _Settings.debug and sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
@@ -111,7 +115,7 @@ def end_stalled(error: StallError, *, as_json: bool = False) -> None:
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write("\r\x1b[2K\x1b[?25h")  # the bar goes, the cursor that it hid comes back
     try:
-        show_error(error, as_json=as_json)
+        show_error(error, as_json=as_json, head=head, about=about)
     finally:
         os._exit(error.exit_code)
 

@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import warnings
@@ -420,6 +421,10 @@ def _connected(address: str) -> tuple[Any, bool]:
         WorkerError: nobody answers, or who does has another version of ray.
     """
     os.environ.update(_SETTINGS)
+    is_told = os.environ.keys() & {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
+    if address == "local" and not is_told and "ray" not in sys.modules:  # it looks when it is loaded
+        # for this process alone; by itself ray would leave a token in the user's home
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
     ray = extra.load("ray", what="--cluster", of="cluster")
     extra.load("ray.util.scheduling_strategies", what="--cluster", of="cluster")
     if ray.is_initialized():
@@ -428,9 +433,6 @@ def _connected(address: str) -> tuple[Any, bool]:
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if address == "local":
         quiet["include_dashboard"] = False
-        if not os.environ.keys() & {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
-            # only this process may use it; by itself ray would leave a token in the user's home
-            os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
     before = signal.getsignal(signal.SIGTERM)
     try:
         with warnings.catch_warnings(action="ignore"):  # what they say comes as an error too
