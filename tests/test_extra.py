@@ -22,5 +22,12 @@ def test_the_extra_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert caught.value.hint == "run: pip install 'vrinr[preview]'"
 
 
+def test_the_extra_that_has_a_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(OptionError, match=r"^--cluster needs ray, which is not installed$") as caught:
+        extra.load("ray", what="--cluster", extra="cluster")
+    assert caught.value.hint == "run: pip install 'vrinr[cluster]'"
+
+
 def test_what_is_there_is_loaded() -> None:
     assert extra.load("matplotlib.figure").Figure is not None

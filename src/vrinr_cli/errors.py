@@ -11,7 +11,8 @@ VrinrError                   exit 1   any failure that vrinr explains
 ├── DeviceError              exit 2   a device or precision that is not to be had here
 ├── EngineError              exit 1   a frame that the engine could not restore
 ├── DeviceLostError (EngineError) exit 1 a device that stopped computing in the middle of the work
-├── WorkerError              exit 1   a worker process that ended by itself, again and again
+├── WorkerError              exit 1   a worker process that ended by itself, again and again; a cluster that fails
+├── StallError               exit 1   work in which nothing came on for too long; finished chunks are kept
 ├── PartsError               exit 1   a job whose parts are not all there and whole
 ├── JobError                 exit 2   a job folder of another job, or in use
 └── InterruptedJobError      exit 130 stopped by the user; the same command goes on
@@ -94,6 +95,10 @@ class DeviceLostError(EngineError):
 
 class WorkerError(VrinrError):
     """A worker process that ended by itself, again and again."""
+
+
+class StallError(VrinrError):
+    """Work in which nothing came on for too long."""
 
 
 class PartsError(VrinrError):

@@ -1,4 +1,4 @@
-"""Packages that only reports and previews need: loaded when used, and named with their extra where they are missing."""
+"""Packages of extras, for reports, previews and clusters: loaded when used, and named with their extra if missing."""
 
 import importlib
 from types import ModuleType
@@ -22,7 +22,7 @@ def require(*names: str) -> None:
 
 
 def load(name: str, *, what: str = "the benchmark", extra: str = "benchmark") -> ModuleType:
-    """A package of the extra, or a module in one.
+    """A package of an extra, or a module in one.
 
     Args:
         name: import name.

@@ -2,16 +2,29 @@
 
 import os
 import signal
+import threading
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from vrinr_cli.errors import DeviceLostError, DiskError
-from vrinr_cli.jobs.executors.orders import Failed, Finished, FrameDone, Message, Order, Ready
+from vrinr_cli.jobs.executors import cluster_node
+from vrinr_cli.jobs.executors.cluster_node import Answer, State
+from vrinr_cli.jobs.executors.orders import Failed, Finished, FrameDone, Message, Order, Ready, Stalled
 
 if TYPE_CHECKING:
     from vrinr_cli.jobs.journal import ChunkReport
+
+
+def serve_after_a_hang(  # noqa: PLR0917 - as the function that it stands for
+    version: str, kit: list[Any], source: list[Any], index: int, attempt: int, must_return: bool, board: Any
+) -> Answer | str:
+    """A task of a cluster that begins and hangs, the first time."""
+    if attempt == 1:
+        board.say.remote(attempt, State("a host", 1, 0, is_ready=True, hangs=None))
+        threading.Event().wait()
+    return cluster_node.serve(version, kit, source, index, attempt, must_return, board)
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,12 @@ class Script:
     """So many times."""
     loses_at: int = -1
     """Chunk at which its device is lost."""
+    hangs_at: int = -1
+    """Chunk at which nothing comes on any more."""
+    hangs: int = 99
+    """So many times."""
+    says: str = ""
+    """What it tells that hangs; nothing tells nothing."""
     fails_at: int = -1
     """Chunk at which the disk is full."""
     starts: bool = True
@@ -48,7 +67,10 @@ def serve(script: Script, driver: Connection) -> None:
     while isinstance(order := driver.recv(), Order):
         driver.send(FrameDone())
         message = _end_of(order, script)
-        if isinstance(message, Failed):
+        if message is None:
+            os.kill(os.getpid(), signal.SIGSTOP)  # frozen: it cannot tell
+            return
+        if isinstance(message, Failed | Stalled):
             driver.send(message)
             return
         driver.send(FrameDone())
@@ -56,13 +78,16 @@ def serve(script: Script, driver: Connection) -> None:
         driver.send(message)
 
 
-def _end_of(order: Order, script: Script) -> Message:
+def _end_of(order: Order, script: Script) -> Message | None:
     begun = script.folder / f"begun-{order.index}"
     with begun.open("a") as file:
         file.write("x")
     if order.index == script.dies_at and begun.stat().st_size <= script.deaths:
         order.path.with_name(order.path.name + ".part").write_text("half")
         os.kill(os.getpid(), signal.SIGKILL)
+    if order.index == script.hangs_at and begun.stat().st_size <= script.hangs:
+        order.path.with_name(order.path.name + ".part").write_text("half")
+        return Stalled(script.says) if script.says else None
     if order.index == script.loses_at:
         return Failed.of(DeviceLostError("frame 7: cuda:1: unspecified launch failure", hint="again"), trace="")
     if order.index == script.fails_at:

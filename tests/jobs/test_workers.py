@@ -55,11 +55,12 @@ class Seen:
         return Hooks(before, self.advanced.append, self.notes.append)
 
 
-def run(folder: Path, *scripts: Script, chunks: int, seen: Seen) -> list[FakeReport]:
+def run(folder: Path, *scripts: Script, chunks: int, seen: Seen, stall_timeout: float = 0) -> list[FakeReport]:
     """What comes back of so many chunks; afterwards no worker is left and no half chunk."""
     orders = [Order(index, folder / f"{index}.mkv") for index in range(chunks)]
     before = set(multiprocessing.active_children())
-    with closing(Workers([Place(f"cpu {n}", partial(serve, script)) for n, script in enumerate(scripts)])) as workers:
+    places = [Place(f"cpu {n}", partial(serve, script)) for n, script in enumerate(scripts)]
+    with closing(Workers(places, stall_timeout)) as workers:
         try:
             return [cast(FakeReport, finished.report) for finished in workers.run(orders, seen.hooks())]
         finally:
@@ -90,6 +91,25 @@ def test_a_chunk_that_kills_every_worker_ends_the_job(tmp_path: Path) -> None:
     assert str(caught.value) == f"chunk 1: its worker died {MOST_DEATHS} times, last on cpu 0 by SIGKILL"
     assert (tmp_path / "begun-1").read_text() == "x" * MOST_DEATHS
     assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize("says", ["", "encoding frame 7"])
+def test_a_worker_that_hangs_is_ended_and_its_chunk_made_again(tmp_path: Path, says: str) -> None:
+    seen = Seen()
+    script = Script(folder=tmp_path, hangs_at=1, hangs=1, says=says)
+    found = run(tmp_path, script, chunks=3, seen=seen, stall_timeout=5)
+    assert sorted(report.index for report in found) == [0, 1, 2]
+    doing = f", {says}" if says else ""
+    assert seen.notes == [f"a worker on cpu 0 was ended after 5 s without progress{doing}; chunk 1 is done again"]
+
+
+def test_a_chunk_at_which_every_worker_hangs_ends_the_job(tmp_path: Path) -> None:
+    script = Script(folder=tmp_path, hangs_at=0, says="reading frame 2")
+    with pytest.raises(WorkerError) as caught:
+        run(tmp_path, script, chunks=1, seen=Seen(), stall_timeout=60)
+    assert str(caught.value) == (
+        f"chunk 0: its worker died {MOST_DEATHS} times, last on cpu 0 after 60 s without progress, reading frame 2"
+    )
 
 
 def test_the_chunk_of_a_lost_device_goes_to_another(tmp_path: Path) -> None:

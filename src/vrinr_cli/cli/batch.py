@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from vrinr_cli.cli import pipes
 from vrinr_cli.cli.forecast import print_forecast
 from vrinr_cli.cli.job_options import run_job
 from vrinr_cli.cli.progress import progress_for, show_duration
-from vrinr_cli.cli.show import print_json, say, show_error
+from vrinr_cli.cli.show import end_stalled, print_json, say, show_error
 from vrinr_cli.cli.summary import show_summary
 from vrinr_cli.errors import InterruptedJobError, OptionError, TargetError, VrinrError, counted, printable, show_bytes
 from vrinr_cli.jobs.options import UpscaleOptions
@@ -195,7 +196,14 @@ def _run_batch(items: "list[Item]", options: UpscaleOptions, manner: Manner) -> 
         head, about = f"[{number}/{len(items)}] ", {"index": number}
         shown = progress_for(as_json=manner.as_json, quiet=manner.quiet, verbose=manner.verbose, head=head, about=about)
         with batch.made_folder(item.output.parent), shown as progress:
-            report = job.upscale(item.source, item.output, options, overwrite=manner.yes, listen=progress)
+            report = job.upscale(
+                item.source,
+                item.output,
+                options,
+                overwrite=manner.yes,
+                listen=progress,
+                on_stall=partial(end_stalled, as_json=manner.as_json, head=head, about=about),
+            )
             progress.finish(report)
         return batch.Outcome(
             source=item.source,

@@ -1,6 +1,7 @@
 """What `upscale` and `denoise` ask alike: options with their help, and how a job of either is run and shown."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -10,7 +11,7 @@ from vrinr_cli.cli import settings
 from vrinr_cli.cli.forecast import show_forecast
 from vrinr_cli.cli.progress import Progress, progress_for
 from vrinr_cli.cli.progress_file import ProgressFile, check_progress_file
-from vrinr_cli.cli.show import command_words
+from vrinr_cli.cli.show import command_words, end_stalled
 from vrinr_cli.errors import InterruptedJobError, OptionError, printable
 from vrinr_cli.jobs.events import JobReport, PartReport
 from vrinr_cli.jobs.options import UpscaleOptions
@@ -134,6 +135,20 @@ Threads = Annotated[
         help="CPU threads of the engine, of each where there are several. Default: one a core", rich_help_panel=MACHINE
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        help="Have a Ray cluster make the chunks: ray://HOST:PORT, auto (runs here), local (started for this job)",
+        rich_help_panel=MACHINE,
+    ),
+]
+StallTimeout = Annotated[
+    float,
+    typer.Option(
+        help="Seconds without any progress, of a layer of the network either, after which work counts as hung; 0: none",
+        rich_help_panel=MACHINE,
+    ),
+]
 ChunkFrames = Annotated[
     int, typer.Option(help="Frames per chunk, about: the most that a stop loses.", rich_help_panel=MACHINE)
 ]
@@ -198,6 +213,9 @@ def run_job(
         raise OptionError("--part given with --dry-run", hint="leave out one of them: a plan is of the whole job")
     if dry_run and progress_file is not None:
         raise OptionError("--progress-file given with --dry-run", hint="leave out one of them: a plan writes nothing")
+    if options.cluster is not None and (dry_run or part is not None):
+        other = "--dry-run" if dry_run else "--part"
+        raise OptionError(f"--cluster given with {other}", hint="leave out one of them")
     if dry_run:
         show_forecast(source, output, options, overwrite=yes, makes_folder=makes_folder, as_json=as_json, quiet=quiet)
         return
@@ -208,14 +226,23 @@ def run_job(
     overwrite = yes or (not no and _agreed(source, target))
     way = progress_for(as_json=as_json, quiet=quiet, verbose=verbose)
     with kept_progress(way, progress_file, source=source, output=target) as progress:
+        stalled = partial(end_stalled, as_json=as_json)
         try:
             report: JobReport | PartReport
             if part is None:
                 report = job.upscale(
-                    source, target, options, overwrite=overwrite, must_go_on=must_go_on, listen=progress
+                    source,
+                    target,
+                    options,
+                    overwrite=overwrite,
+                    must_go_on=must_go_on,
+                    listen=progress,
+                    on_stall=stalled,
                 )
             else:
-                report = job.upscale_part(source, target, options, part, overwrite=overwrite, listen=progress)
+                report = job.upscale_part(
+                    source, target, options, part, overwrite=overwrite, listen=progress, on_stall=stalled
+                )
         except KeyboardInterrupt as error:
             if not JobFolder(target).has_work:
                 raise

@@ -1,5 +1,6 @@
 """`vrinr join`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from vrinr_cli.cli import job_options as options
 from vrinr_cli.cli.progress import progress_for
-from vrinr_cli.cli.show import shown_errors
+from vrinr_cli.cli.show import end_stalled, shown_errors
 
 
 def join(
@@ -35,4 +36,5 @@ def join(
 
         way = progress_for(as_json=json_, quiet=quiet, verbose=verbose)
         with options.kept_progress(way, progress_file, source=None, output=job) as progress:
-            progress.finish(join_parts(job, overwrite=yes, listen=progress))
+            stalled = partial(end_stalled, as_json=json_)
+            progress.finish(join_parts(job, overwrite=yes, listen=progress, on_stall=stalled))

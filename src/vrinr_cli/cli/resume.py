@@ -21,6 +21,8 @@ def resume(
     memory: options.Memory = None,
     tile: options.Tile = None,
     threads: options.Threads = DEFAULTS.threads,
+    cluster: options.Cluster = None,
+    stall_timeout: options.StallTimeout = DEFAULTS.stall_timeout,
     yes: options.Yes = False,
     progress_file: options.ProgressPath = None,
     json_: options.Json = False,
@@ -43,7 +45,14 @@ def resume(
 
         output, asked = stopped_job(job)
         machine = replace(
-            asked.options, device=device, memory=parse.memory_bytes(memory), tile=tile, threads=threads, restart=False
+            asked.options,
+            device=device,
+            memory=parse.memory_bytes(memory),
+            tile=tile,
+            threads=threads,
+            cluster=cluster,
+            stall_timeout=stall_timeout,
+            restart=False,
         )
         options.run_job(
             asked.source,

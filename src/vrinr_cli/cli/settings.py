@@ -308,6 +308,7 @@ NOT_IN_FILES = frozenset({"output", "overwrite", "no-overwrite", "restart", "ski
     *("progress-file", "json", "quiet", "start", "end", "frames", "profile", "crop", "chart", "html", "csv", "results"),
     *(
         "out-dir",
+        "cluster",
         "ignore-dolby-vision",
         "fps",
         "start-number",

@@ -1,8 +1,10 @@
 """Words on stderr: errors in one line with their exit code, progress on a terminal, plain lines elsewhere."""
 
 import contextlib
+import faulthandler
 import json
 import math
+import os
 import shlex
 import signal
 import sys
@@ -14,7 +16,7 @@ from typing import Any, TextIO
 
 import typer
 
-from vrinr_cli.errors import InterruptedJobError, VrinrError, printable, unforeseen
+from vrinr_cli.errors import InterruptedJobError, StallError, VrinrError, printable, unforeseen
 
 SCHEMA = 1
 """Of JSON objects; docs/events.md says when it changes."""
@@ -107,6 +109,29 @@ def error_record(error: VrinrError) -> dict[str, Any]:
         "message": str(error),
         "hint": error.hint,
     }
+
+
+def end_stalled(
+    error: StallError, *, as_json: bool = False, head: str = "", about: dict[str, Any] | None = None
+) -> None:
+    """End a process that hangs, from a thread beside: one line, and exit code 1. Its work stays as after `kill -9`.
+
+    Args:
+        error: what hangs.
+        as_json: print it as an object on stdout too.
+        head: words before it.
+        about: further keys of the object.
+    """
+    if _Settings.debug and sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            faulthandler.dump_traceback(sys.stderr)
+    if sys.stderr is not None and sys.stderr.isatty():
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write("\r\x1b[2K\x1b[?25h")  # the bar goes, the cursor that it hid comes back
+    try:
+        show_error(error, as_json=as_json, head=head, about=about)
+    finally:
+        os._exit(error.exit_code)
 
 
 def print_json(record: dict[str, Any]) -> None:

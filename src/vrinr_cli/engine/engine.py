@@ -184,6 +184,14 @@ class Engine:
                     return
                 raise _absent(done)
 
+    def tell_layers(self, tell: Callable[[], None]) -> None:
+        """Have a function called whenever a layer of the network has computed: a large frame has hundreds of them."""
+        networks = {self.networks.exact, self.networks.fast} if self.networks is not None else set()
+        fitted = {self.clip.network} if self.clip is not None else set()
+        for module in (module for network in networks | fitted for module in network.modules()):
+            if not list(module.children()):
+                module.register_forward_hook(lambda *_: tell())
+
     @torch.inference_mode()
     def outlook(self) -> Outlook:
         """Tiles and memory of the work to come; measures what a small tile takes."""

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from vrinr_cli.errors import (
     JobError,
     OptionError,
     PartsError,
+    StallError,
     TargetError,
     counted,
     printable,
@@ -37,6 +38,7 @@ from vrinr_cli.jobs.events import (
     ignore,
     never,
 )
+from vrinr_cli.jobs.executors.cluster import Cluster
 from vrinr_cli.jobs.executors.here import Here
 from vrinr_cli.jobs.executors.orders import Finished, Hooks, Order
 from vrinr_cli.jobs.executors.worker import places
@@ -51,6 +53,7 @@ from vrinr_cli.jobs.row import probe_any, row_target
 from vrinr_cli.jobs.row_write import check_row, write_pictures
 from vrinr_cli.jobs.run import make_resources, peak_memory
 from vrinr_cli.jobs.sources import check_source
+from vrinr_cli.jobs.stalls import DEFAULT_SECONDS, Pulse, Watchdog, stall_words
 from vrinr_cli.jobs.unfinished import stopped_job
 from vrinr_cli.video.containers import container_for
 from vrinr_cli.video.encoders import check_opens
@@ -59,6 +62,10 @@ from vrinr_cli.video.origin import MARK
 from vrinr_cli.video.pictures.kinds import is_picture, kind_of_name, kind_to_write
 from vrinr_cli.video.pictures.numbered import pattern_of
 from vrinr_cli.video.verify import VerifyReport, verify
+
+OnStall = Callable[[StallError], None]
+"""Told that this process hangs, from a thread beside the one that does. That one cannot be ended: all that can be done
+is to end the process. The chunks are kept."""
 
 
 @dataclass(slots=True)
@@ -87,6 +94,15 @@ class _Job:
     """Most bytes that a process has held, by its number."""
     stop: Stop = never
     """Asked between frames and steps."""
+    pulse: Pulse = field(default_factory=Pulse)
+    """Beats as the job comes on."""
+    cluster: str = ""
+    """Where a cluster makes the chunks, "cpu of 2 nodes"; empty without one."""
+
+    @property
+    def device(self) -> str:
+        """Devices and precision."""
+        return self.cluster or device_words(self.plan, self.computes)
 
     @property
     def frames(self) -> int:
@@ -152,6 +168,7 @@ def upscale(
     must_go_on: bool = False,
     listen: Listener = ignore,
     stop: Stop = never,
+    on_stall: OnStall | None = None,
 ) -> JobReport:
     """Make a video larger, or a picture. The same call again continues a stopped job.
 
@@ -166,6 +183,7 @@ def upscale(
         must_go_on: never begin anew: there must be a stopped job for the output that differs in nothing.
         listen: called with every event, on the thread that calls this.
         stop: asked after every frame and before the join and the check; True stops the job.
+        on_stall: called if this process hangs, in a thread of its own; None waits for ever.
 
     Raises:
         VrinrError: one of its kinds; the output does not exist or is what it was before. Finished chunks are
@@ -179,7 +197,7 @@ def upscale(
     plan, output, computes = planned(source, output, options, overwrite=overwrite)
     with JobFolder(output) as folder:
         job = _Job(plan, output, folder, computes, listen, plan.chunks, stop=stop)
-        with _nothing_left(folder), _full_disk_told(job):
+        with _nothing_left(folder), _full_disk_told(job), _watched(job, options, on_stall):
             request = _request(plan, output, options, overwrite=overwrite)
             _prepare(job, request, must_go_on=must_go_on)
             _check_holds(job)
@@ -199,6 +217,7 @@ def upscale_part(
     overwrite: bool = False,
     listen: Listener = ignore,
     stop: Stop = never,
+    on_stall: OnStall | None = None,
 ) -> PartReport:
     """Make a share of a job's chunks, beside others that make the other shares. `join_parts` makes the file.
 
@@ -212,6 +231,7 @@ def upscale_part(
         overwrite: whether an existing output will be replaced.
         listen: called with every event, on the thread that calls this.
         stop: asked after every frame and before the join and the check; True stops the job.
+        on_stall: as for `upscale`.
 
     Raises:
         VrinrError: one of its kinds; finished chunks are kept.
@@ -226,7 +246,7 @@ def upscale_part(
     plan, output, computes = planned(source, output, options, overwrite=overwrite)
     with JobFolder(output, part) as folder:
         job = _Job(plan, output, folder, computes, listen, tuple(part.share(plan.chunks)), stop=stop)
-        with _nothing_left(folder), _full_disk_told(job):
+        with _nothing_left(folder), _full_disk_told(job), _watched(job, options, on_stall):
             _prepare_part(job, _request(plan, output, options, overwrite=overwrite))
             _check_holds(job)
             _make_chunks(job, options)
@@ -236,14 +256,21 @@ def upscale_part(
         frames=job.frames,
         resumed_frames=job.resumed,
         chunks=len(job.chunks),
-        device=device_words(plan, computes),
+        device=job.device,
         seconds=time.monotonic() - started,
         peak_memory=_peak(job),
         notes=tuple(job.notes),
     )
 
 
-def join_parts(named: Path, *, overwrite: bool = False, listen: Listener = ignore, stop: Stop = never) -> JobReport:
+def join_parts(
+    named: Path,
+    *,
+    overwrite: bool = False,
+    listen: Listener = ignore,
+    stop: Stop = never,
+    on_stall: OnStall | None = None,
+) -> JobReport:
     """The file of a job whose chunks are all made, by whatever parts.
 
     Args:
@@ -251,6 +278,7 @@ def join_parts(named: Path, *, overwrite: bool = False, listen: Listener = ignor
         overwrite: whether an existing output is replaced, even if that was not asked when the job was begun.
         listen: called with every event, on the thread that calls this.
         stop: asked after every frame and before the join and the check; True stops the job.
+        on_stall: as for `upscale`.
 
     Raises:
         PartsError: a chunk is missing or damaged; says which.
@@ -259,17 +287,36 @@ def join_parts(named: Path, *, overwrite: bool = False, listen: Listener = ignor
     started = time.monotonic()
     output, request = stopped_job(named)
     overwrite = overwrite or request.overwrite
-    options = replace(request.options, device="cpu", restart=False)  # nothing is computed
+    options = replace(
+        request.options, device="cpu", restart=False, cluster=None, stall_timeout=DEFAULT_SECONDS
+    )  # nothing is computed
     plan, output, _ = planned(request.source, output, options, overwrite=overwrite)
     with JobFolder(output) as folder:
         job = _Job(plan, output, folder, (), listen, plan.chunks, stop=stop)
-        with _full_disk_told(job):
+        with _full_disk_told(job), _watched(job, options, on_stall):
             _prepare(job, request, must_go_on=True)
             _check_complete(job)
             _check_room(job)
             joined, verified = _finished(job, overwrite=overwrite)
         folder.remove()
     return _report(job, joined, verified, time.monotonic() - started)
+
+
+def _watched(job: _Job, options: UpscaleOptions, on_stall: OnStall | None) -> contextlib.AbstractContextManager[object]:
+    """Around work of this process that may hang."""
+    if on_stall is None:
+        return contextlib.nullcontext()
+
+    def tell(doing: str) -> None:
+        done = f"; {_kept_words(job)}" if job.kept else ""
+        on_stall(
+            StallError(
+                f"{printable(job.output.name)}: stopped {stall_words(options.stall_timeout, doing)}{done}",
+                hint="the same command goes on; --stall-timeout waits longer",
+            )
+        )
+
+    return Watchdog(job.pulse, options.stall_timeout, tell)
 
 
 @contextlib.contextmanager
@@ -295,7 +342,7 @@ def planned(
     check_source(source)
     output = default_output(source, options) if output is None else output
     output = check_target(source, output, overwrite=overwrite, makes_folder=makes_folder)
-    computes = choose_all(options.device, options.precision)
+    computes = choose_all("cpu" if options.cluster else options.device, options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
     plan = make_plan(probe_any(source, options, is_row_written=container_for(output).holds_pictures), output, options)
@@ -395,6 +442,7 @@ def _request(plan: Plan, output: Path, options: UpscaleOptions, *, overwrite: bo
     chosen = plan.weights
     if chosen is not None and chosen.path.stem != options.weights:
         options = replace(options, weights=str(chosen.path))
+    options = replace(options, cluster=None)  # no file names machines to connect to
     return JobRequest(
         source=plan.source.path,
         source_bytes=plan.source.bytes,
@@ -500,6 +548,7 @@ def _whole_chunks(job: _Job) -> dict[int, ChunkReport]:
     mine = {chunk.index: chunk for chunk in job.chunks}
     fingerprint = job.plan.fingerprint()
     for report in job.folder.reports():
+        job.pulse.beat()
         chunk = mine.get(report.index)
         fits = chunk is not None and (chunk.start, chunk.frames) == (report.start, report.written.frames)
         is_ours = report.fingerprint == fingerprint and (job.plan.allow_damaged or not report.repeated)
@@ -516,7 +565,8 @@ def _whole_chunks(job: _Job) -> dict[int, ChunkReport]:
 def _check_holds(job: _Job) -> None:
     """A trial of the output with every stream, before the first frame."""
     plan = job.plan
-    check_holds(plan.source, plan.target, container_for(job.output), plan.actions, job.folder.path)
+    with job.pulse.at("trying whether the output can hold it"):
+        check_holds(plan.source, plan.target, container_for(job.output), plan.actions, job.folder.path)
 
 
 def _make_chunks(job: _Job, options: UpscaleOptions) -> None:
@@ -528,9 +578,10 @@ def _make_chunks(job: _Job, options: UpscaleOptions) -> None:
         if job.resumed:
             job.note(f"resuming: {job.resumed} of {job.frames} frames are done")
         journal = Journal(job.folder.journal_path)
-        hooks = Hooks(before=lambda: _before_chunk(job), advance=job.advance, note=job.note)
+        hooks = Hooks(before=lambda: _before_chunk(job), advance=job.advance, note=job.note, pulse=job.pulse)
         for finished in executor.run(job.orders, hooks):
-            journal.append(finished.report)
+            with job.pulse.at("writing the journal"):
+                journal.append(finished.report)
             job.take(finished)
 
 
@@ -539,11 +590,17 @@ def _before_chunk(job: _Job) -> None:
     _check_room(job)
 
 
-def _executor(job: _Job, options: UpscaleOptions) -> Here | Workers:
-    """Who makes the chunks: this process on its one device, or a worker on each of several."""
+def _executor(job: _Job, options: UpscaleOptions) -> Here | Workers | Cluster:
+    """Who makes the chunks: this process on its one device, a worker on each of several, or a cluster."""
+    if options.cluster is not None:
+        cluster = Cluster(job.plan, options, job.folder.path)
+        job.cluster = cluster.words
+        return cluster
     if len(job.computes) > 1:
-        return Workers(places(job.plan, job.computes, options))
-    resources = make_resources(job.plan, job.computes[0], tile=options.tile, memory_limit=options.memory)
+        return Workers(places(job.plan, job.computes, options), options.stall_timeout)
+    resources = make_resources(
+        job.plan, job.computes[0], tile=options.tile, memory_limit=options.memory, pulse=job.pulse
+    )
     return Here(job.plan, resources)
 
 
@@ -588,25 +645,30 @@ def _finished(job: _Job, *, overwrite: bool) -> tuple[Joined, VerifyReport]:
         return _written_row(job, overwrite=overwrite)
     job.step("join")
     chunks = [ChunkFile(folder.chunk_path(report.index), report.written) for report in reports]
-    joined = join(
-        chunks,
-        plan.source,
-        plan.target,
-        container_for(job.output),
-        plan.actions,
-        folder.result_path,
-        cut=Cut(plan.first, plan.stop) if plan.is_cut else None,
-        tags=made_by(plan),
-    )
+    with job.pulse.at("joining the chunks"):
+        joined = join(
+            chunks,
+            plan.source,
+            plan.target,
+            container_for(job.output),
+            plan.actions,
+            folder.result_path,
+            cut=Cut(plan.first, plan.stop) if plan.is_cut else None,
+            tags=made_by(plan),
+            on_packet=job.pulse.beat,
+        )
     job.step("verify")
-    verified = verify(
-        folder.result_path,
-        pts=joined.pts,
-        time_base=joined.time_base,
-        size=plan.target.coded_size,
-        streams=joined.streams,
-    )
-    folder.publish(overwrite=overwrite)
+    with job.pulse.at("verifying the file"):
+        verified = verify(
+            folder.result_path,
+            pts=joined.pts,
+            time_base=joined.time_base,
+            size=plan.target.coded_size,
+            streams=joined.streams,
+            on_packet=job.pulse.beat,
+        )
+    with job.pulse.at("naming the finished file"):
+        folder.publish(overwrite=overwrite)
     job.bytes = job.output.stat().st_size
     return joined, verified
 
@@ -616,7 +678,8 @@ def _written_row(job: _Job, *, overwrite: bool) -> tuple[Joined, VerifyReport]:
     plan, line = job.plan, job.plan.source.timeline
     job.step("pictures")
     chunks = [job.folder.chunk_path(chunk.index) for chunk in job.chunks]
-    job.bytes = write_pictures(plan, chunks, job.folder, overwrite=overwrite)
+    with job.pulse.at("writing the pictures"):
+        job.bytes = write_pictures(plan, chunks, job.folder, overwrite=overwrite, on_picture=job.pulse.beat)
     pts = line.pts[plan.first : plan.stop]
     begins = pts[0] * line.time_base if plan.is_cut else Fraction(0)
     return Joined(pts, line.time_base, streams=(), shift=-begins), VerifyReport(plan.frames, (), Fraction(0))
@@ -642,7 +705,7 @@ def _started(job: _Job) -> Started:
         done=job.resumed,
         codec=codec,
         pix_fmt=pix_fmt,
-        device=device_words(job.plan, job.computes),
+        device=job.device,
         method=plan.method,
         part=str(job.folder.part) if job.folder.part is not None else "",
         chunks=len(job.chunks),
@@ -689,7 +752,7 @@ def _report(job: _Job, joined: Joined, verified: VerifyReport, seconds: float) -
         chunks=len(plan.chunks),
         codec=codec,
         pix_fmt=pix_fmt,
-        device=device_words(job.plan, job.computes),
+        device=job.device,
         method=plan.method,
         weights=plan.weights.digest if plan.weights else "",
         tile=job.tile,

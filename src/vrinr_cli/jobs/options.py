@@ -3,19 +3,21 @@
 Names of devices, codecs and weights are checked by the rooms that know them, still before the first frame.
 """
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
 from vrinr_cli.errors import OptionError
 from vrinr_cli.jobs.size import SizeRequest
+from vrinr_cli.jobs.stalls import DEFAULT_SECONDS
 
 AudioChoice = Literal["auto", "copy", "aac", "none"]
 Method = Literal["vrinr", "bicubic", "lanczos"]
 Cuts = Literal["auto", "none"]
 Deinterlace = Literal["auto", "on", "double", "off"]
 
-
+_CLUSTER = re.compile(r"local|auto|ray://([\w.-]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})", re.ASCII)
 LARGEST_SIGMA = 128.0
 LARGEST_NUMBER = 10**9
 """Of the first picture of a row."""
@@ -103,6 +105,12 @@ class UpscaleOptions:
     """Bytes that the engine may take; None takes a share of what is free."""
     threads: int = 0
     """CPU threads of the engine; 0 leaves torch's choice."""
+    cluster: str | None = None
+    """Ray cluster that makes the chunks: "local" starts one here, "auto" is the one that runs here, or
+    "ray://HOST:PORT"; None is none."""
+    stall_timeout: float = DEFAULT_SECONDS
+    """Seconds in which nothing at all comes on, not a layer of the network either, after which work is taken to hang;
+    0 waits for ever."""
     allow_damaged: bool = False
     """Take what is there of a cut or damaged source."""
     ignore_dolby_vision: bool = False
@@ -129,5 +137,18 @@ class UpscaleOptions:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise OptionError(f"{name.replace('_', ' ')} is {value}", hint=f"choose {least} or more")
+        if self.cluster is not None:
+            self._check_cluster(self.cluster)
+        if not 0 <= self.stall_timeout < float("inf"):
+            raise OptionError(f"stall timeout is {self.stall_timeout:g}", hint="choose seconds, or 0 to wait for ever")
         if not 0 <= self.threads <= 1024:
             raise OptionError(f"threads is {self.threads}", hint="choose 0 to 1024")
+
+    def _check_cluster(self, address: str) -> None:
+        match = _CLUSTER.fullmatch(address)
+        if match is None or not 0 < int(match["port"] or 1) < 1 << 16:
+            raise OptionError(f"cluster is {address!r}", hint="choose local, auto or ray://HOST:PORT")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise OptionError(
+                f"device is {self.device!r} with a cluster", hint="choose auto, cpu or cuda: each task takes one"
+            )

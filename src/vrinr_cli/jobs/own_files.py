@@ -3,6 +3,7 @@
 plan.json  journal.jsonl  lock  chunks/000000.mkv      as long as the job is unfinished
 journal.2-of-5.jsonl  lock.2-of-5                      of its parts, likewise
 .plan.json.part  result.EXT  trial.EXT  *.mkv.part     for a while
+cluster  chunks/000000.1a2b3c4d-1.mkv                  with a cluster, for a while
 """
 
 import errno
@@ -17,13 +18,15 @@ from vrinr_cli.jobs.parts import Part, part_in
 
 PLAN, JOURNAL, LOCK, CHUNKS = "plan.json", "journal.jsonl", "lock", "chunks"
 PLAN_PART = ".plan.json.part"
+TOKEN = "cluster"  # noqa: S105 - the name of a file
+"""By which nodes of a cluster know the folder."""
 LONGEST = 256 << 20
 """Bytes of a plan or a journal; a day of video has less."""
 
 _FOR_A_WHILE = re.compile(
     r"(result\.(mp4|m4v|mov|mkv|webm|png|jpe?g|webp|tiff?)|trial\.(mkv(\.part)?|mp4|mov|matroska|webm))", re.IGNORECASE
 )
-_CHUNK = re.compile(r"\d{6,9}(\.mkv)?(\.part)?")
+_CHUNK = re.compile(r"\d{6,9}(\.[0-9a-f]{8}-\d{1,6})?(\.mkv)?(\.part)?")
 
 
 def own_files(folder: Path) -> list[Path]:
@@ -83,7 +86,7 @@ def parse_json(content: bytes | str) -> Any:
 
 
 def _is_own(name: str) -> bool:
-    if name in (PLAN, JOURNAL, LOCK, PLAN_PART) or _FOR_A_WHILE.fullmatch(name):
+    if name in (PLAN, JOURNAL, LOCK, PLAN_PART, TOKEN) or _FOR_A_WHILE.fullmatch(name):
         return True
     return part_in(name) is not None
 

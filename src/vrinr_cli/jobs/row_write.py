@@ -5,7 +5,7 @@ frame becomes a file, which gets its name in one step. After a stop the files th
 let be.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -61,7 +61,9 @@ def check_row(plan: Plan, output: Path, *, overwrite: bool, has_work: bool) -> N
         raise TargetError(f"{printable(str(there[0]))}: exists already", hint="use -y to replace it")
 
 
-def write_pictures(plan: Plan, chunks: Sequence[Path], folder: JobFolder, *, overwrite: bool) -> int:
+def write_pictures(
+    plan: Plan, chunks: Sequence[Path], folder: JobFolder, *, overwrite: bool, on_picture: Callable[[], object]
+) -> int:
     """Make every file of the row.
 
     Args:
@@ -69,6 +71,7 @@ def write_pictures(plan: Plan, chunks: Sequence[Path], folder: JobFolder, *, ove
         chunks: its chunk files, in order.
         folder: of the job, locked.
         overwrite: whether existing files are replaced.
+        on_picture: called for each picture that is written.
 
     Returns:
         Bytes of all files.
@@ -89,6 +92,7 @@ def write_pictures(plan: Plan, chunks: Sequence[Path], folder: JobFolder, *, ove
         content = encode_picture(target, tuple(upright(plane, turn) for plane in planes), None, tags)
         total += len(content)
         _publish(folder, file, content, overwrite=overwrite)
+        on_picture()
     return total
 
 

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vrinr_cli.engine import memory
@@ -16,6 +16,7 @@ from vrinr_cli.jobs.journal import ChunkReport
 from vrinr_cli.jobs.noise import NoiseChoice
 from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
 from vrinr_cli.jobs.plan import Chunk, Plan
+from vrinr_cli.jobs.stalls import Pulse
 from vrinr_cli.model.clip_network import ClipNetwork
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.video.cuts import REACH, mark_cuts
@@ -35,10 +36,18 @@ class Resources:
     encoder_threads: int
     fingerprint: str
     """Of the job."""
+    pulse: Pulse = field(default_factory=Pulse)
+    """Is told of everything that comes on."""
 
 
 def make_resources(
-    plan: Plan, compute: Compute, *, tile: int | None, memory_limit: int | None, encoder_threads: int | None = None
+    plan: Plan,
+    compute: Compute,
+    *,
+    tile: int | None,
+    memory_limit: int | None,
+    encoder_threads: int | None = None,
+    pulse: Pulse | None = None,
 ) -> Resources:
     """Load the weights and set up the engine.
 
@@ -48,13 +57,17 @@ def make_resources(
         tile: as for the engine.
         memory_limit: as for the engine.
         encoder_threads: None is one a processor.
+        pulse: is told of everything that comes on; None is nobody.
 
     Raises:
         WeightsError: the weights are damaged.
     """
-    model = weights.load(plan.weights.path) if plan.weights else None
-    engine = make_engine(plan, compute, model, geometry_of(plan), tile=tile, memory_limit=memory_limit)
-    return Resources(engine, encoder_threads=encoder_threads or processors(), fingerprint=plan.fingerprint())
+    pulse = Pulse() if pulse is None else pulse
+    with pulse.at("loading the weights"):
+        model = weights.load(plan.weights.path) if plan.weights else None
+        engine = make_engine(plan, compute, model, geometry_of(plan), tile=tile, memory_limit=memory_limit)
+    engine.tell_layers(pulse.beat)
+    return Resources(engine, encoder_threads or processors(), plan.fingerprint(), pulse)
 
 
 def geometry_of(plan: Plan) -> Geometry:
@@ -118,21 +131,24 @@ def run_chunk(
         EncodeError: the encoder or the disk failed. In every case no file is left.
     """
     started = time.monotonic()
-    engine = resources.engine
+    engine, pulse = resources.engine, resources.pulse
     waiting = queue_length(plan)
     repeated: list[int] = []
-    cuts = 0
+    cuts, place = 0, chunk.start
     redone = engine.counts.redone_in_fp32
+    engine.watch = lambda _: pulse.at(f"restoring frame {place}")
     with (
-        ReadAhead(frames_around(plan, chunk, engine.context, repeated), waiting) as frames,
+        ReadAhead(frames_around(plan, chunk, engine.context, repeated, pulse), waiting) as frames,
         ChunkWriter(path, plan.target, threads=resources.encoder_threads) as writer,
     ):
-        with WriteBehind(writer.write, waiting) as sink:
+        with WriteBehind(_encoding(writer, pulse), waiting) as sink:
             for frame in engine.restore(frames, range(chunk.start, chunk.stop)):
                 sink.put(frame)
                 cuts += frame.begins_scene and frame.index > plan.first
                 on_frame(frame.index)
-        written = writer.close()
+                place = frame.index + 1
+        with pulse.at(f"closing chunk {chunk.index}"):
+            written = writer.close()
     memory.trim_heap()
     return ChunkReport(
         index=chunk.index,
@@ -146,7 +162,17 @@ def run_chunk(
     )
 
 
-def frames_around(plan: Plan, chunk: Chunk, context: int, repeated: list[int]) -> Generator[Frame]:
+def _encoding(writer: ChunkWriter, pulse: Pulse) -> Callable[[Frame], None]:
+    def write(frame: Frame) -> None:
+        with pulse.at(f"encoding frame {frame.index}"):
+            writer.write(frame)
+
+    return write
+
+
+def frames_around(
+    plan: Plan, chunk: Chunk, context: int, repeated: list[int], pulse: Pulse | None = None
+) -> Generator[Frame]:
     """A chunk's frames and those around it that its windows read; which begin a scene, if that matters.
 
     A few more are read to decide about cuts, so that the decision is the same wherever chunks begin.
@@ -156,15 +182,25 @@ def frames_around(plan: Plan, chunk: Chunk, context: int, repeated: list[int]) -
         chunk: which frames.
         context: frames on either side.
         repeated: gets the index of each frame that stands in for a damaged one.
+        pulse: is told of everything that comes on; None is nobody.
     """
+    pulse = Pulse() if pulse is None else pulse
     are_marked = plan.cuts == "auto" and context > 0
     end = len(plan.source.timeline)
     needed = range(max(chunk.start - context, 0), min(chunk.stop + context, end))
     beyond = REACH if are_marked else 0
     first, last = max(needed.start - beyond, 0), min(needed.stop + beyond, end)
-    read = read_frames(plan.source, first, last, allow_damaged=plan.allow_damaged, on_repeat=repeated.append)
+    read = read_frames(
+        plan.source,
+        first,
+        last,
+        allow_damaged=plan.allow_damaged,
+        on_repeat=repeated.append,
+        on_picture=pulse.beat,
+    )
     with closing(read):  # type: ignore[type-var]
-        for frame in mark_cuts(read) if are_marked else read:
+        told = pulse.each(read, lambda index: f"reading frame {index}", first)
+        for frame in mark_cuts(told) if are_marked else told:
             if frame.index in needed:
                 yield frame
 

@@ -8,7 +8,7 @@ far frames are out of order at most, so that they rise over chunk edges at any r
 from __future__ import annotations  # PyAV's Packet[...] exists for type checkers only
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -103,6 +103,7 @@ def join(  # noqa: PLR0917 - six things make an output, none more obvious than t
     *,
     cut: Cut | None = None,
     tags: dict[str, str] | None = None,
+    on_packet: Callable[[], object] | None = None,
 ) -> Joined:
     """Writes the output; on any error it is removed.
 
@@ -115,6 +116,7 @@ def join(  # noqa: PLR0917 - six things make an output, none more obvious than t
         output: file to write; made or overwritten.
         cut: the part of the source that the chunks hold.
         tags: further global tags; MP4 and MOV keep only the usual ones, such as "comment".
+        on_packet: called for each packet that is written.
 
     Raises:
         VerifyError: the chunks are not what they are said to be or do not fit together.
@@ -127,6 +129,7 @@ def join(  # noqa: PLR0917 - six things make an output, none more obvious than t
         with _original(source, chunks[0].path) as original, open_written(chunks[0].path) as first:
             joiner = _Joiner(original, output, target=target, container=container, times=times, window=window)
             with joiner:
+                joiner.on_packet = on_packet
                 joiner.add_streams(first.streams.video[0], source, actions)
                 joiner.copy_tags(tags or {})
                 joiner.mux_all(chunks)
@@ -252,6 +255,7 @@ class _Joiner:
         self._counts: dict[int, int] = {}
         self._digest = hashlib.sha256()
         self._counted: set[int] = set()  # indices of streams that the muxer adds no packets to
+        self.on_packet: Callable[[], object] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -390,6 +394,8 @@ class _Joiner:
         place = packet.stream_index
         self._counts[place] = self._counts.get(place, 0) + 1
         self._result.mux(packet)
+        if self.on_packet is not None:
+            self.on_packet()
 
 
 def _checked_times(chunks: Sequence[ChunkFile], source: SourceInfo, cut: Cut | None) -> _Times:

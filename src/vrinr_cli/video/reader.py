@@ -9,7 +9,7 @@ made of them are given, by their own numbers; the rest of this file counts store
 from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import av
@@ -36,6 +36,7 @@ def read_frames(
     *,
     allow_damaged: bool = False,
     on_repeat: Callable[[int], object] | None = None,
+    on_picture: Callable[[], object] | None = None,
     threads: int = 0,
 ) -> Iterator[Frame]:
     """Frames [start, stop) of a source in display order, with the times of its timeline.
@@ -48,6 +49,7 @@ def read_frames(
         stop: index after the last frame, at most the number of frames.
         allow_damaged: give the last good picture once more where one is damaged or missing.
         on_repeat: called with the index of each frame that has another's picture.
+        on_picture: called for each picture that is decoded, also before the first frame that is asked for.
         threads: of the decoder and the filter; 0 is one a core, of the decoder a few at least.
 
     Raises:
@@ -59,7 +61,7 @@ def read_frames(
         raise ValueError(f"frames {start} to {stop} of {len(info.timeline)}")
     if info.first_number is not None:
         return read_sequence(info, start, stop, allow_damaged=allow_damaged, on_repeat=on_repeat)
-    reading = _Reading(info, start, stop, allow_damaged, threads)
+    reading = _Reading(info, start, stop, allow_damaged, threads, on_picture)
     if info.fields is not None and start < stop:
         return _read_fields(reading, info.fields, on_repeat)
     return _read(reading, on_repeat)
@@ -74,6 +76,7 @@ class _Reading:
     stop: int
     allow_damaged: bool
     threads: int
+    on_picture: Callable[[], object] | None
 
     @property
     def names(self) -> tuple[int | None, ...]:
@@ -91,7 +94,7 @@ def _read_fields(reading: _Reading, fields: Fields, on_repeat: Callable[[int], o
             for number in range(index * fields.per_frame, (index + 1) * fields.per_frame):
                 on_repeat(number)
 
-    inner = _Reading(source, needed.start, needed.stop, reading.allow_damaged, reading.threads)
+    inner = replace(reading, info=source, start=needed.start, stop=needed.stop)
     with closing(_read(inner, repeat)) as frames:
         for frame in deinterlaced(frames, fields, reading.info.timeline, threads=reading.threads):
             if frame.index in wanted:
@@ -167,15 +170,23 @@ def _numbered(reading: _Reading, entry: int) -> Generator[tuple[int, av.VideoFra
         context = decoder_of(stream, info.decoder, threads=reading.threads, by_frames=not reading.allow_damaged)
         target = reading.names[entry]
         if entry == 0 or target is None:
-            frames = decoded(container, stream, context, _leave_to_the_gap)
+            frames = _told(decoded(container, stream, context, _leave_to_the_gap), reading)
             yield from _matched(frames, reading, 0)
             return
         depth = context.reorder_depth
         container.seek(target, stream=stream)
         context.reorder_depth = depth  # the flush in `seek` forgets it, and B-frames would be dropped
-        frames = decoded(container, stream, context, _leave_to_the_gap)
+        frames = _told(decoded(container, stream, context, _leave_to_the_gap), reading)
         first, since = _to_key(frames, reading)
         yield from _matched(since, reading, first)
+
+
+def _told(pictures: Iterator[av.VideoFrame], reading: _Reading) -> Iterator[av.VideoFrame]:
+    """The pictures, each told to whoever counts them."""
+    for picture in pictures:
+        if reading.on_picture is not None:
+            reading.on_picture()
+        yield picture
 
 
 def _leave_to_the_gap(_: av.FFmpegError) -> None:

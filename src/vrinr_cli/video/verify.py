@@ -1,7 +1,7 @@
 """Whether a finished file is what the plan promised: every frame decodes, at its time, and no stream is lost."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
@@ -38,6 +38,7 @@ def verify(
     time_base: Fraction,
     size: tuple[int, int],
     streams: Sequence[JoinedStream],
+    on_packet: Callable[[], object] | None = None,
 ) -> VerifyReport:
     """Reads a file to its end and decodes its video.
 
@@ -47,6 +48,7 @@ def verify(
         time_base: unit of `pts`.
         size: (height, width) of the coded frames.
         streams: what the file must hold, in order; data streams that a muxer adds behind are let be.
+        on_packet: called for each packet that was read, and decoded where it is of the video.
 
     Returns:
         What was found.
@@ -58,7 +60,7 @@ def verify(
         with open_written(path) as file:
             video = _check_streams(path, file, streams)
             check = _FrameCheck(path, pts, time_base, size, video.time_base or time_base)
-            packets, digest = _read_all(file, video, check)
+            packets, digest = _read_all(file, video, check, on_packet)
             check.finish()
     except (FFmpegError, OSError) as error:
         raise VerifyError(f"{printable(path.name)}: does not read back: {cause_of(error)}", hint=_HINT) from error
@@ -148,7 +150,9 @@ def _is_picture(stream: Stream) -> bool:
     return bool(stream.disposition & Disposition.attached_pic)
 
 
-def _read_all(file: InputContainer, video: VideoStream, check: _FrameCheck) -> tuple[list[int], str]:
+def _read_all(
+    file: InputContainer, video: VideoStream, check: _FrameCheck, on_packet: Callable[[], object] | None
+) -> tuple[list[int], str]:
     """Decodes the video and counts the packets of every stream, by its index; and sha256 of the video's."""
     digest = hashlib.sha256()
     video.thread_type = "AUTO"
@@ -161,6 +165,8 @@ def _read_all(file: InputContainer, video: VideoStream, check: _FrameCheck) -> t
         if packet.stream_index == video.index:
             digest.update(packet)
             check.take_all(packet.decode())
+        if on_packet is not None:
+            on_packet()
     check.take_all(video.decode(None))
     return packets, digest.hexdigest()
 

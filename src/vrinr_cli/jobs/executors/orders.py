@@ -1,12 +1,13 @@
 """What a driver says to whoever runs its chunks, and what it hears. Loads neither torch nor PyAV."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vrinr_cli import errors
 from vrinr_cli.errors import DeviceError, DeviceLostError, VrinrError
+from vrinr_cli.jobs.stalls import Pulse
 
 if TYPE_CHECKING:
     from vrinr_cli.jobs.journal import ChunkReport
@@ -32,6 +33,8 @@ class Hooks:
     """Called with the frames of unfinished chunks that are with the encoders."""
     note: Callable[[str], None]
     """Called with what a user should know."""
+    pulse: Pulse = field(default_factory=Pulse)
+    """Beats whenever the driver itself comes on: it looks after others, whose silence is counted for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,19 @@ class Ready:
 @dataclass(frozen=True, slots=True)
 class FrameDone:
     """One more frame of a worker's chunk is with the encoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A worker comes on, within a frame too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """A worker that finds itself hanging, and ends."""
+
+    doing: str
+    """As in "encoding frame 33"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +114,7 @@ class Failed:
         return found
 
 
-Message = Ready | FrameDone | Finished | Failed
+Message = Ready | FrameDone | Beat | Stalled | Finished | Failed
 
 
 def _number(error: BaseException | None) -> int | None:
