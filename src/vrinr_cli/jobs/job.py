@@ -386,9 +386,9 @@ def check_target(source: Path | None, output: Path, *, overwrite: bool, makes_fo
         TargetError: no folder to put it in, an existing file that may not be replaced, an unknown ending.
         OptionError: it is the source itself, by whatever name.
     """
-    if not output.is_dir():
-        _check_ending(source, output)
-    return check_place(source, output, overwrite=overwrite, makes_folder=makes_folder)
+    place = check_place(source, output, overwrite=overwrite, makes_folder=makes_folder)
+    _check_ending(source, output)
+    return place
 
 
 def check_place(source: Path | None, output: Path, *, overwrite: bool, makes_folder: bool = False) -> Path:
