@@ -13,7 +13,7 @@ run: $(READY)
 	$(BIN)/vrinr upscale demo/bbb.mp4 --scale 4 -o out/bbb.x4.mp4 -y
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not stress"
+	$(BIN)/python -m pytest -m "not stress" -n auto --dist loadfile
 
 # Everything that CI looks at.
 check: lint test wheel-check
