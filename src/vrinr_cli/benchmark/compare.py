@@ -414,7 +414,7 @@ def request_of(
     shown = SHOWN if frames is None else frames
     request = CompareRequest(first=first, second=second, reference=reference, shown=shown, every=every, border=border)
     for path in request.paths:
-        check_source(path)
+        check_source(path, is_video=True)
     return request
 
 

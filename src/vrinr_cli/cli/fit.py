@@ -208,7 +208,7 @@ def fit(
             check_chart(chart, overwrite=yes)
         for source in (clip, reference):
             if source is not None:
-                check_source(source)
+                check_source(source, is_video=True)
         request = FitRequest(
             clip=clip,
             output=output if output is not None else clip.with_suffix(".safetensors"),

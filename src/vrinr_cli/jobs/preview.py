@@ -129,7 +129,7 @@ def preview(
     Raises:
         VrinrError: one of its kinds; nothing is left under the outputs' names.
     """
-    check_source(source)
+    check_source(source, is_video=True)
     outputs = _outputs(source, output, options, look, overwrite=overwrite)
     computes = choose_all(options.device, options.precision)
     if options.threads:

@@ -87,14 +87,18 @@ def absolute(path: Path) -> str:
     return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 - quicker, and keeps odd bytes
 
 
-def check_source(source: Path) -> None:
+def check_source(source: Path, *, is_video: bool = False) -> None:
     """Refuse what is no file, and no row of numbered pictures, before anything is made.
+
+    Args:
+        source: as given.
+        is_video: whether pictures will not do.
 
     Raises:
         OptionError: there is nothing, or a folder, or a row with a gap.
     """
     name = printable(str(source))
-    row = row_of_source(source)
+    row = None if is_video else row_of_source(source)
     if row is not None:
         numbers_of(source, row)
         return
@@ -105,7 +109,9 @@ def check_source(source: Path) -> None:
     except OSError as error:
         raise OptionError(f"{name}: {cause_of(error)}", hint="check the name") from error
     if stat.S_ISDIR(mode):
-        raise OptionError(f"{name}: is a folder", hint="give a video file or a picture")
+        raise OptionError(
+            f"{name}: is a folder", hint="give a video file" if is_video else "give a video file or a picture"
+        )
 
 
 def _meant(name: Path, found: Found, *, recursive: bool, out_dir: Path | None) -> Iterator[Source]:
