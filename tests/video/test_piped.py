@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frames import random_planes
-from media import clips, pictures
+from media import clips, pictures, tracks
 from media.clips import Look, Spec
 from media.piped import Going, coming, raw
 from vrinr_cli.errors import InputError, OptionError
@@ -61,6 +61,23 @@ def test_nut_keeps_the_time_of_each_frame(tmp_path: Path) -> None:
     times = (0, 33, 833, 873, 890)
     path = raw(tmp_path / "in.nut", spec=Spec(frames=5, pts=times, time_base=Fraction(1, 1000), size=(48, 64)))
     assert [frame.pts * frame.time_base * 1000 for frame in frames_in(path.read_bytes())] == list(times)
+
+
+@pytest.mark.parametrize("codec", ["rawvideo", "libx264"])
+@pytest.mark.parametrize("is_sound_first", [True, False])
+def test_nut_with_sound_gives_every_frame(tmp_path: Path, codec: str, *, is_sound_first: bool) -> None:
+    spec, path = Spec(size=(48, 64), frames=10, codec=codec), tmp_path / "in.nut"
+    kind = plane_format(spec.pix_fmt)
+    with av.open(path, "w") as out:
+        early = tracks.add_audio(out, "pcm_s16le") if is_sound_first else None
+        video = clips.add_video(out, spec)
+        sound = early or tracks.add_audio(out, "pcm_s16le")
+        for packet in clips.encoded(video, (pictures.numbered(n, kind, spec.size) for n in range(10)), spec):
+            out.mux(packet)
+        out.mux(list(tracks.tone_packets(sound, Fraction(2, 5), hertz=440)))
+    frames = frames_in(path.read_bytes())
+    assert all(map(same, frames, read_frames(probe(path), 0, 10)))
+    assert len(frames) == 10
 
 
 @pytest.mark.parametrize(

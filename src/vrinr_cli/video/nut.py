@@ -67,7 +67,7 @@ class NutInput:
         try:
             for packet in self._container.demux():
                 packets, known = packets + 1, known + packet.size
-                if packet.stream_index != self.stream.index:
+                if packet.stream.index != self.stream.index:  # not stream_index: 0 in every flushing packet
                     continue
                 if is_raw and packet.size not in {0, size or packet.size}:
                     raise _damaged(f"frame {number}", f"is {packet.size} bytes and not {size}: cut or damaged")
