@@ -46,6 +46,11 @@ def test_json_and_quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         (("%03d.png", "-o", "a.mp4"), 2, "%03d.png: no such files; check the name and its digits"),
         (("%d.png", "-o", "a.mp4", "--fps", "fast"), 2, "fps is 'fast'; write frames a second"),
         (("r%d.png", "-o", "no/%d.png"), 2, "no: no such folder; make it first"),
+        (
+            ("r%d.png", "-o", "s%d.png", "--skip-existing"),
+            2,
+            "--skip-existing has no effect on a row of pictures, s%d.png; leave it out; -y replaces",
+        ),
         (("%d.png", "-o", "a.mp4"), 2, "2.png: is missing, numbers go from 1 to 3; number the pictures without gaps"),
     ],
 )

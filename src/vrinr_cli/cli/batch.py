@@ -111,6 +111,8 @@ def run_sources(names: Sequence[Path], outputs: Outputs, options: UpscaleOptions
 
     found = sources.expand(names, recursive=manner.recursive, out_dir=outputs.folder)
     items, left_out = _items(found, outputs, options)
+    if manner.skip_existing:
+        _refuse_rows(items)
     if len(names) == 1 and found.sources[0].is_named:
         _run_one(items[0], options, manner, makes_folder=outputs.folder is not None)
         return
@@ -163,6 +165,17 @@ def _items(found: "Found", outputs: Outputs, options: UpscaleOptions) -> "tuple[
     if not outputs.file.parent.is_dir():
         raise TargetError(f"{printable(str(outputs.file.parent))}: no such folder", hint="make it first")
     return [batch.Item(found.sources[0].path, outputs.file)], []
+
+
+def _refuse_rows(items: "Sequence[Item]") -> None:
+    from vrinr_cli.jobs.row import is_row_name  # noqa: PLC0415
+
+    for item in items:
+        if is_row_name(item.output):  # some of its pictures say nothing of the others
+            raise OptionError(
+                f"--skip-existing has no effect on a row of pictures, {printable(item.output.name)}",
+                hint="leave it out; -y replaces pictures that are there",
+            )
 
 
 def _run_one(item: "Item", options: UpscaleOptions, manner: Manner, *, makes_folder: bool) -> None:

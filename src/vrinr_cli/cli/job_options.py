@@ -177,7 +177,7 @@ ProgressPath = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Events and the report as JSON lines on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name the steps after the last frame too.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every step, and which settings come from which file.")]
 
 RESUME_HINT = "the same command begins anew"
 

@@ -49,7 +49,7 @@ from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.parts import Part, runs_in_words
 from vrinr_cli.jobs.plan import Chunk, Plan, make_plan
 from vrinr_cli.jobs.request import LONGEST_NAME, JobRequest
-from vrinr_cli.jobs.row import probe_any, row_target
+from vrinr_cli.jobs.row import is_row_name, probe_any, row_target
 from vrinr_cli.jobs.row_write import check_row, write_pictures
 from vrinr_cli.jobs.run import make_resources, peak_memory
 from vrinr_cli.jobs.sources import check_source
@@ -60,7 +60,6 @@ from vrinr_cli.video.encoders import check_opens
 from vrinr_cli.video.join import ChunkFile, Cut, Joined, check_holds, join
 from vrinr_cli.video.origin import MARK
 from vrinr_cli.video.pictures.kinds import is_picture, kind_of_name, kind_to_write
-from vrinr_cli.video.pictures.numbered import pattern_of
 from vrinr_cli.video.verify import VerifyReport, verify
 
 OnStall = Callable[[StallError], None]
@@ -415,7 +414,7 @@ def check_place(source: Path | None, output: Path, *, overwrite: bool, makes_fol
 
 def _check_ending(source: Path | None, output: Path) -> None:
     """A picture becomes a picture; a video, or a row of pictures, becomes a video or a row; a pipe becomes a video."""
-    is_row = pattern_of(output) is not None and kind_of_name(output) is not None
+    is_row = is_row_name(output)
     if source is None and kind_of_name(output) is not None:
         raise TargetError(
             f"{printable(output.name)}: pictures are not made from a pipe",

@@ -8,7 +8,7 @@ from vrinr_cli.frame import Family, Range
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.video.encoders import EncoderRequest, VideoTarget
 from vrinr_cli.video.info import SourceInfo
-from vrinr_cli.video.pictures.kinds import PNG, PictureKind, kind_to_write
+from vrinr_cli.video.pictures.kinds import PNG, PictureKind, kind_of_name, kind_to_write
 from vrinr_cli.video.pictures.numbered import Pattern, pattern_of, row_of_source
 from vrinr_cli.video.pictures.sequence import DEFAULT_RATE, probe_sequence
 from vrinr_cli.video.pictures.turning import is_turned, orientation_of
@@ -105,6 +105,11 @@ def first_number(source: SourceInfo, options: UpscaleOptions, first: int) -> int
     if options.start_number is not None:
         return options.start_number
     return source.first_number + first if source.first_number is not None else 1
+
+
+def is_row_name(path: Path) -> bool:
+    """Whether a path's name means a row of pictures: a number's place and a picture's ending."""
+    return pattern_of(path) is not None and kind_of_name(path) is not None
 
 
 def row_of_output(output: Path) -> Pattern:
