@@ -44,7 +44,7 @@ def test_a_minute_of_480p_takes_what_ten_seconds_take(tmp_path: Path) -> None:
 
 @pytest.mark.stress
 def test_twenty_thousand_frames_take_what_two_thousand_take(tmp_path: Path) -> None:
-    """A soak: every frame comes out, and keeping one small picture in twenty, or 600 bytes a frame, would show."""
+    """A soak: every frame comes out, and its times are all that is kept: 600 bytes a frame would show."""
     size, counts = (48, 64), (2_000, 20_000)
     peaks = []
     for count in counts:
@@ -53,4 +53,4 @@ def test_twenty_thousand_frames_take_what_two_thousand_take(tmp_path: Path) -> N
         with av.open(output) as container:
             assert sum(1 for packet in container.demux(video=0) if packet.size) == count
     print("peak memory over length, bytes:", dict(zip(counts, peaks, strict=True)))
-    assert peaks[1] - peaks[0] < (counts[1] - counts[0]) * 4 * size[0] * size[1] * 3 // 2 // 100, peaks
+    assert peaks[1] - peaks[0] < (counts[1] - counts[0]) * 600, peaks
