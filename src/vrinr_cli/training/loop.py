@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vrinr_cli.engine.device import choose
-from vrinr_cli.errors import EngineError, WeightsError
+from vrinr_cli.errors import EngineError, WeightsError, printable
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.training.interrupts import HeldInterrupts
@@ -153,7 +153,8 @@ class Loop(ABC):
             loss = self.train_step()
             self.seconds = resumed + time.monotonic() - started - self.aside
             if not math.isfinite(loss):
-                raise EngineError(f"the loss is {loss} at step {self.step}", hint="resume with a lower --rate")
+                hint = f"remove {printable(self.state_path.name)} and begin with a lower --rate"
+                raise EngineError(f"the loss is {loss} at step {self.step}", hint=hint)
             yield loss
             if self.seconds - saved > 60 * self.schedule.checkpoint_minutes:
                 self.save_state()
