@@ -52,15 +52,17 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
     levels = draw(st.integers(1, 3))
     mixed = draw(st.integers(0, 5))
     orientations = draw(st.sampled_from([1, 1, 2, 4]))
+    reach, is_told = draw(st.integers(0, 2)), draw(st.booleans())
     return ModelConfig(
         channels=2 * mixed + draw(st.integers(1, 3)),
         residual_blocks=draw(st.integers(0, 2)),
         mixed_channels=mixed,
         shifts=tuple(draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))),
-        match_reach=draw(st.integers(0, 2)),
+        match_reach=reach,
         fold=draw(st.integers(1, 3)) if orientations == 1 else 1,
         orientations=orientations,
-        noise_input=draw(st.booleans()),
+        noise_input=is_told,
+        averaged_frames=draw(st.integers(0, 3)) if reach and is_told else 0,
         level_widths=tuple(2 * draw(st.integers(0, 2)) + 1 for _ in range(levels)),
         table_cells=tuple(draw(st.integers(2, 4)) for _ in range(levels)),
         table_features=draw(st.integers(0, 3)),

@@ -38,7 +38,7 @@ BF16 = Compute(torch.device("cpu"), torch.bfloat16)
 SMALL = replace(TINY, shifts=(1,), level_widths=(1,), table_cells=(3,))
 """Context 3, halo 8."""
 MIRRORED = replace(SMALL, orientations=4, match_reach=1)
-NOISY = replace(SMALL, fold=2, noise_input=True, match_reach=1)
+NOISY = replace(SMALL, fold=2, noise_input=True, match_reach=1, averaged_frames=1)
 """Context 3, halo 13 of its own pixels."""
 SIGMA = white_noise(20)
 

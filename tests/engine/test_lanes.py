@@ -30,8 +30,9 @@ class Delay:
         finally:
             self.inside.release()
 
-    def finish(self) -> tuple[int, ...] | None:
-        return self.waiting.pop(0) if self.waiting else None
+    def finish(self) -> list[tuple[int, ...]]:
+        left, self.waiting = self.waiting, []
+        return left
 
 
 def steps_of(depths: list[int]) -> list[Step]:

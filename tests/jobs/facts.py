@@ -30,10 +30,10 @@ def tiny_weights(folder: Path) -> Path:
 
 
 def noise_weights(folder: Path, *, strength: float = 0.02) -> Path:
-    """A network that is told of noise and changes every picture a little; context 3."""
+    """A network that is told of noise and changes every picture a little; context 4."""
     path = folder / "told.safetensors"
     if not path.exists():
-        config = replace(TINY, noise_input=True, fold=2, match_reach=1)
+        config = replace(TINY, noise_input=True, fold=2, match_reach=1, averaged_frames=1)
         checkpoint.save(path, seeded(config, dtype=torch.float32, strength=strength), card={})
     return path
 

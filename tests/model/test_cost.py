@@ -16,7 +16,7 @@ from vrinr_cli.model.config import DEFAULT, ModelConfig
 @given(config=model_configs())
 def test_convolutions_are_counted_as_torch_counts_them(config: ModelConfig) -> None:
     config = replace(config, orientations=1)
-    model = seeded(replace(config, match_reach=0))
+    model = seeded(replace(config, match_reach=0, averaged_frames=0))
     with FlopCounterMode(display=False) as counter:
         features = model.trunk(noise(1, 2, 3, 4, 5), torch.zeros(2, dtype=torch.float64))[0]
         model.query.spread(model.code(features))
@@ -25,7 +25,9 @@ def test_convolutions_are_counted_as_torch_counts_them(config: ModelConfig) -> N
     once = 2 * 16 + 16 * 2 * config.channels  # the scale's small network, once for all pixels
     tables = levels * cost.CORNERS * config.table_features
     products = (levels - 1) * width if config.gate_units else 0  # both of these are no convolutions
-    counted = (cost.per_source_pixel(replace(config, match_reach=0)) - tables - products) * pixels + once
+    counted = (
+        cost.per_source_pixel(replace(config, match_reach=0, averaged_frames=0)) - tables - products
+    ) * pixels + once
     assert counter.get_total_flops() == 2 * counted
 
 

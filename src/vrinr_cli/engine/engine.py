@@ -13,6 +13,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -34,7 +35,7 @@ from vrinr_cli.model.phases import Phases
 from vrinr_cli.model.query import AxisBlock
 from vrinr_cli.model.resample import BICUBIC, LANCZOS, Axis, Kernel
 from vrinr_cli.model.source import trunk_axis
-from vrinr_cli.model.trunk import Passing, TrunkStream
+from vrinr_cli.model.trunk import Passing, TrunkStep, TrunkStream
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -461,8 +462,7 @@ class _Networks:
     def steps(self, network: VrInr, watch: Watch = unwatched) -> list[Step]:
         """A clip's way through the trunk, from its beginning."""
         stream = TrunkStream(network.trunk, self.scale, self.noise)
-        convolvings = [Step(_under(watch, step.push), _under(watch, step.finish)) for step in stream.convolvings]
-        return [Step(_under(watch, stream.opening.push)), *convolvings]
+        return [Step(_under(watch, step.push), _under(watch, partial(_all, step))) for step in stream.steps]
 
     def try_out(self, side: int, frames: int, lanes: Lanes) -> None:
         """What a stream does to memory: some frames of a small tile, with all that is kept for them."""
@@ -558,13 +558,19 @@ def _under(watch: Watch, work: Callable[P, R]) -> Callable[P, R]:
     return watched
 
 
+def _all(step: TrunkStep) -> list[object]:
+    """What still waits in a step, computed here and now."""
+    return list(step.finish())
+
+
 def _absent(index: int) -> EngineError:
     return EngineError(f"frame {index} did not come", hint="report this as a fault of vrinr")
 
 
 def ample_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
     """More than the stream takes for a pixel of the trunk on any machine: some twice as much as was measured."""
-    return config.orientations * (16 * config.channels * dtype.itemsize * config.convolutions + 4096)
+    searched = 4 * (12 * config.fold**2 + 64) * (config.averaged_frames + 2) if config.averaged_frames else 0
+    return config.orientations * (16 * config.channels * dtype.itemsize * config.convolutions + 4096) + 4 * searched
 
 
 def kernel_of(method: str, model: VrInr | ClipNetwork | None) -> Kernel:

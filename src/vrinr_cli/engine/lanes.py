@@ -8,7 +8,7 @@ before and after (docs/decisions/0035). What comes out is bit for bit what one t
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,8 @@ class Step:
 
     push: Callable[[Any], Any]
     """Takes an item, gives one for the next step, or None where it waits for more."""
-    finish: Callable[[], Any] | None = None
-    """Gives what still waits inside once the last item came, or None. None is a step where nothing waits."""
+    finish: Callable[[], Iterable[Any]] | None = None
+    """Gives what still waits inside once the last item came, oldest first. None is a step where nothing waits."""
     is_free: bool = False
     """Whether several items may be in it at once, as it remembers none. Only the last step may be."""
 
@@ -82,10 +82,10 @@ def _alone(source: Iterator[Any], steps: Sequence[Step], ends: Callable[[], bool
     if not ends():
         return
     for number, step in enumerate(steps):
-        left = step.finish() if step.finish is not None else None
-        out = _through(left, steps[number + 1 :]) if left is not None else None
-        if out is not None:
-            yield out
+        for left in step.finish() if step.finish is not None else ():
+            out = _through(left, steps[number + 1 :])
+            if out is not None:
+                yield out
 
 
 def _through(item: Any, steps: Sequence[Step]) -> Any:
@@ -121,8 +121,8 @@ class _Flow:
         self.changed = threading.Condition()
         self.queues: list[deque[Any]] = [deque() for _ in steps]
         self.running = [0] * len(steps)
-        self.results: dict[int, Any] = {}
-        """By their place; None where the last step gave nothing."""
+        self.results: dict[int, deque[Any]] = {}
+        """Of each item that the last step took, by its place: what it gave."""
         self.taken = 0
         """Items that the last step has begun with."""
         self.given = 0
@@ -157,11 +157,11 @@ class _Flow:
             with self.changed:
                 self._raise_error()
                 while self.given in self.results:
-                    result = self.results.pop(self.given)
+                    if self.results[self.given]:
+                        return True, self.results[self.given].popleft()
+                    del self.results[self.given]
                     self.given += 1
                     self.changed.notify_all()
-                    if result is not None:
-                        return True, result
                 has_room = feeding is not None and len(self.queues[0]) < self.lanes.count
                 if not has_room:
                     task = self._claim()
@@ -252,7 +252,7 @@ class _Flow:
             if task.step < len(self.steps) - 1:
                 self.queues[task.step + 1].extend(out)
             else:
-                self.results[task.place] = out[0] if out else None
+                self.results[task.place] = deque(out)
             self.changed.notify_all()
 
     def _outcome(self, task: _Task) -> list[Any]:
@@ -260,9 +260,9 @@ class _Flow:
         if not isinstance(task.item, _End):
             out = step.push(task.item)
             return [] if out is None else [out]
-        left = step.finish() if step.finish is not None else None
+        left = list(step.finish()) if step.finish is not None else []
         is_last = task.step == len(self.steps) - 1
-        return ([] if left is None else [left]) + ([] if is_last else [_END])
+        return left if is_last else [*left, _END]
 
 
 def _with_end(source: Iterator[Any], ends: Callable[[], bool]) -> Iterator[Any]:

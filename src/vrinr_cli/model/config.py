@@ -7,6 +7,8 @@ from vrinr_cli.errors import OptionError
 
 PATCH_REACH = 2
 """Matches are found by patches of 5x5 pixels."""
+AVERAGES = 2
+"""Means of each frame and those around it, a strict and a lax one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class ModelConfig:
     """Source pixels per pixel of the trunk along each axis. Lengths in LR pixels are then those of the trunk's grid."""
     noise_input: bool = False
     """Whether the network is told how noisy the source is; then it works at scale 1 too."""
+    averaged_frames: int = 0
+    """Frames on either side that the trunk reads means of, along motion, where it is told the noise; 0 is none."""
     level_widths: tuple[int, ...] = (1, 3, 7)
     """Texture levels, finest first: side in LR pixels of the box that a level's code averages over."""
     table_cells: tuple[int, ...] = (16, 12, 8)
@@ -62,6 +66,10 @@ class ModelConfig:
             problems.append(f"match_reach {self.match_reach}")
         if not 1 <= self.fold <= 8:
             problems.append(f"fold {self.fold}")
+        if not 0 <= self.averaged_frames <= 16 or (
+            self.averaged_frames and not (self.noise_input and self.match_reach)
+        ):
+            problems.append(f"averaged_frames {self.averaged_frames} without noise_input and match_reach")
         if not 0 <= self.residual_blocks <= 256 or not self.shifts or min(self.shifts) < 0:
             problems.append(f"residual_blocks {self.residual_blocks}, shifts {self.shifts}")
         widths_fit = all(w >= 1 and w % 2 == 1 for w in self.level_widths)
@@ -88,7 +96,13 @@ class ModelConfig:
     @property
     def context(self) -> int:
         """Frames on either side that one frame's result depends on."""
-        return self.convolutions if self.mixed_channels else 0
+        return self.averaged_frames + (self.convolutions if self.mixed_channels else 0)
+
+    @property
+    def stem_channels(self) -> int:
+        """What the trunk reads of each of its pixels."""
+        told = 3 * self.noise_input
+        return 3 * self.fold**2 + told + (AVERAGES * (3 * self.fold**2 + told) if self.averaged_frames else 0)
 
     @property
     def halo_px(self) -> int:
@@ -96,7 +110,10 @@ class ModelConfig:
         moved = sum(self.reach_of(n) for n in range(self.convolutions)) if self.mixed_channels else 0
         stem_and_texture = 2
         patch = PATCH_REACH if self.mixed_channels and self.match_reach else 0
-        return self.convolutions + moved + patch + stem_and_texture + max(self.level_widths) // 2
+        searched = (
+            self.match_reach + PATCH_REACH + 2 if self.averaged_frames else 0
+        )  # then a patch of blocks, and pixels
+        return self.convolutions + moved + max(patch, searched) + stem_and_texture + max(self.level_widths) // 2
 
     def shift_of(self, convolution: int) -> int:
         """LR pixels by which convolution number n moves its mixed channels, where there are no matches."""

@@ -1,6 +1,6 @@
 """What a network costs: multiply-adds, counted from its config, as the field compares networks. Torch is not needed."""
 
-from vrinr_cli.model.config import ModelConfig
+from vrinr_cli.model.config import AVERAGES, ModelConfig
 
 CORNERS = 8
 """Table entries blended at each texture code."""
@@ -9,10 +9,17 @@ CORNERS = 8
 def of_trunk(config: ModelConfig) -> int:
     """Multiply-adds of matches, stem and convolutions, for one pixel of the trunk."""
     channels = config.channels
-    is_matched = config.match_reach > 0 and config.mixed_channels > 0
+    is_matched = config.match_reach > 0 and (config.mixed_channels > 0 or config.averaged_frames > 0)
     matches = 2 * (2 * config.match_reach + 1) ** 2 if is_matched else 0  # one square a candidate, in both directions
-    stem = 9 * (3 * config.fold**2 + 3 * config.noise_input) * channels
+    if config.averaged_frames:
+        matches = config.averaged_frames * (matches + 2 * _second_search(config.fold))
+    stem = 9 * config.stem_channels * channels
     return config.orientations * (matches + stem + config.convolutions * 9 * channels**2)
+
+
+def _second_search(fold: int) -> int:
+    """Multiply-adds of one block's search within a pixel, and of its means: nine squares a pixel, two weights."""
+    return 9 * fold**2 + AVERAGES * (3 * fold**2 + 2)
 
 
 def per_source_pixel(config: ModelConfig) -> int:

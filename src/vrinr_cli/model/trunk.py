@@ -7,13 +7,15 @@ where a pixel finds its like there (`matching`, docs/decisions/0018), or partly 
 Beyond the first and last frame the clip is taken to stand still.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vrinr_cli.model.averaging import Averaged, Averaging, averages
 from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.matching import Matches, find, find_in_clip, luma_codes, price_of, take
 from vrinr_cli.model.source import DEVIATION_UNIT, deviations, fold_pixels
@@ -94,7 +96,9 @@ class Trunk(nn.Module):
         self.match_reach = config.match_reach if config.mixed_channels else 0
         self.fold = config.fold
         self.is_told_noise = config.noise_input
-        self.stem = nn.Conv2d(3 * config.fold**2 + 3 * config.noise_input, width, 3, padding=1)
+        self.averaged_frames = config.averaged_frames
+        self.averaging = {"fold": config.fold, "frames": config.averaged_frames, "reach": config.match_reach}
+        self.stem = nn.Conv2d(config.stem_channels, width, 3, padding=1)
         convolutions = [nn.Conv2d(width, width, 3, padding=1) for _ in range(config.convolutions)]
         self.mixes = [TimeMix(config.mixed_channels, config.shift_of(n)) for n in range(config.convolutions)]
         last = nn.Linear(16, 2 * width)
@@ -108,12 +112,27 @@ class Trunk(nn.Module):
                 nn.init.zeros_(torch.as_tensor(convolutions[n].bias))
         self.convolutions = nn.ModuleList(convolutions)
 
-    def opened(self, folded: Tensor, noise: Tensor | None) -> Tensor:
-        """Stem: folded RGB (N, 3 fold^2, h, w) in [0, 1], noise (N, 3, 2) or none -> (N, C, h, w)."""
+    def told(self, noise: Tensor | None) -> Tensor:
+        """The noise, or none: (N, 3, 2), see `source`."""
+        return noise if noise is not None else self.stem.weight.new_zeros(1, 3, 2, dtype=torch.float32)
+
+    def opened(self, folded: Tensor, noise: Tensor | None, beside: Tensor | None = None) -> Tensor:
+        """The stem.
+
+        Args:
+            folded: RGB, (N, 3 fold^2, h, w) in [0, 1].
+            noise: (N, 3, 2), see `source`; None is none.
+            beside: the means of a network that averages, see `averaging`.
+
+        Returns:
+            (N, C, h, w).
+        """
         seen = folded - 0.5
         if self.is_told_noise:
-            told = noise if noise is not None else folded.new_zeros(len(folded), 3, 2)
+            told = self.told(noise).expand(len(folded), -1, -1)
             seen = torch.cat([seen, deviations(folded, told) * DEVIATION_UNIT], dim=1)
+        if beside is not None:
+            seen = torch.cat([seen, beside], dim=1)
         features: Tensor = self.stem(seen.to(self.stem.weight.dtype))
         return features
 
@@ -150,14 +169,19 @@ class Trunk(nn.Module):
             (B, T, C, h / fold, w / fold), rounded up.
         """
         length = clip.shape[1]
-        folded = fold_pixels(clip.flatten(0, 1), self.fold)
         known = noise if self.is_told_noise else None
-        matches = None
-        if self.match_reach:
-            price = price_of(known, self.fold)
-            matches = find_in_clip(folded.unflatten(0, clip.shape[:2]), self.match_reach, price)
         of_frames = known.repeat_interleave(length, dim=0) if known is not None else None
-        features = self.opened(folded, of_frames)  # (B T, C, h, w)
+        matches = None
+        if self.averaged_frames:
+            averaged = averages(clip, self.told(known).expand(len(clip), -1, -1), **self.averaging)
+            features = self.opened(averaged.folded, of_frames, averaged.beside)
+            matches = averaged.matches if length > 1 else Matches(None, None)
+        else:
+            folded = fold_pixels(clip.flatten(0, 1), self.fold)
+            if self.match_reach:
+                price = price_of(known, self.fold)
+                matches = find_in_clip(folded.unflatten(0, clip.shape[:2]), self.match_reach, price)
+            features = self.opened(folded, of_frames)  # (B T, C, h, w)
         entered = features
         for number, mix in enumerate(self.mixes):
             if self.steps[number] == "open":
@@ -182,29 +206,43 @@ class TrunkStream:
             scale: log2 of the scale per axis, (2,).
             noise: of the clip, (1, 3, 2), see `source`; None is none.
         """
-        self.opening = Opening(trunk, noise if trunk.is_told_noise else None)
+        told = noise if trunk.is_told_noise else None
+        openings: list[TrunkStep] = [Opening(trunk, told)]
+        if trunk.averaged_frames:
+            openings.insert(0, Averaging(trunk.told(told), **trunk.averaging))
         self.convolvings = [Convolving(trunk, number, scale) for number in range(len(trunk.mixes))]
+        self.steps: list[TrunkStep] = [*openings, *self.convolvings]
 
     def push(self, frame: Tensor) -> Tensor | None:
         """Take the next frame, (N, 3, h, w); give the features of the frame `context` before it, if any."""
-        return self._pass(0, self.opening.push(frame))
+        return self._pass(0, frame)
 
     def finish(self) -> Iterator[Tensor]:
         """The features still inside, oldest first, once the last frame was pushed."""
-        for number, step in enumerate(self.convolvings):
-            left = step.finish()
-            out = self._pass(number + 1, left) if left is not None else None
-            if out is not None:
-                yield out
+        for number, step in enumerate(self.steps):
+            for left in step.finish():
+                out = self._pass(number + 1, left)
+                if out is not None:
+                    yield out
 
-    def _pass(self, number: int, frame: "Passing") -> Tensor | None:
-        """From convolution `number` on, as far as a frame comes: each lets go of the one that has waited there."""
-        for step in self.convolvings[number:]:
-            passed = step.push(frame)
-            if passed is None:
+    def _pass(self, number: int, item: Any) -> Tensor | None:
+        """From step `number` on, as far as a frame comes: each lets go of the one that has waited there."""
+        for step in self.steps[number:]:
+            item = step.push(item)
+            if item is None:
                 return None
-            frame = passed
-        return frame.features
+        features: Tensor = item.features
+        return features
+
+
+class TrunkStep(Protocol):
+    """A station on the frames' way."""
+
+    def push(self, item: Any, /) -> Any:
+        """Take what the step before gives, in order; give what the next takes, or None where frames wait."""
+
+    def finish(self) -> Iterable[Any]:
+        """What still waits, oldest first, once the last frame came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +257,7 @@ class Passing:
 
 
 class Opening:
-    """The first step: stem and matches."""
+    """Stem and matches."""
 
     def __init__(self, trunk: Trunk, noise: Tensor | None) -> None:
         self.trunk, self.noise = trunk, noise
@@ -227,12 +265,21 @@ class Opening:
         self.last: tuple[Tensor, Matches] | None = None
         """Luma and matches of the last frame, where pixels are matched."""
 
-    def push(self, frame: Tensor) -> Passing:
-        """Take the next frame, (N, 3, h, w)."""
+    def push(self, frame: Tensor | Averaged) -> Passing:
+        """Take the next frame, (N, 3, h, w), or what was averaged of it."""
+        if isinstance(frame, Averaged):
+            features = self.trunk.opened(frame.folded, self._noise_of(frame.folded), frame.beside)
+            return Passing(features, features, frame.matches)
         folded = fold_pixels(frame, self.trunk.fold)
-        of_frames = self.noise.expand(len(frame), -1, -1) if self.noise is not None else None
-        features = self.trunk.opened(folded, of_frames)
+        features = self.trunk.opened(folded, self._noise_of(folded))
         return Passing(features, features, self._matched(folded))
+
+    def finish(self) -> tuple[()]:
+        """Nothing waits here."""
+        return ()
+
+    def _noise_of(self, folded: Tensor) -> Tensor | None:
+        return self.noise.expand(len(folded), -1, -1) if self.noise is not None else None
 
     def _matched(self, folded: Tensor) -> Matches | None:
         """The matches of a frame: those in the frame after it are added when that comes."""
@@ -266,10 +313,11 @@ class Convolving:
         ready, self.waiting = self.waiting, frame
         return self._mixed_with(ready, frame.features) if ready is not None else None
 
-    def finish(self) -> Passing | None:
+    def finish(self) -> Iterator[Passing]:
         """The frame that still waits, convolved: after it the clip stands still."""
         ready, self.waiting = self.waiting, None
-        return self._mixed_with(ready, ready.features) if ready is not None else None
+        if ready is not None:
+            yield self._mixed_with(ready, ready.features)
 
     def _mixed_with(self, frame: Passing, after: Tensor) -> Passing:
         count, features = self.mix.mixed, frame.features

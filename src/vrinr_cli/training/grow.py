@@ -13,7 +13,7 @@ from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.record import to_plain
 
-GROWING = ("channels", "residual_blocks", "orientations")
+GROWING = ("channels", "residual_blocks", "averaged_frames", "orientations")
 """Fields that may be larger than in the network that is grown; all others are as they were."""
 CONVOLUTION = "trunk.convolutions."
 
@@ -22,7 +22,7 @@ def grown(small: VrInr, config: ModelConfig, *, seed: int) -> VrInr:
     """A network of a larger config that computes what the small one does, in each of its orientations.
 
     New channels come after the old ones, and nothing old reads them yet. New residual pairs come before the closing
-    convolution and begin as the identity. The context grows by two frames a pair.
+    convolution and begin as the identity. The context grows by two frames a pair. Means are not read yet either.
 
     Args:
         small: the network to begin as.
