@@ -13,6 +13,7 @@ from jobs.job_process import OPTIONS, run
 from media import clips
 
 KILLS = int(os.environ.get("VRINR_KILLS", "200"))
+FRAMES = 40
 KILLS_EACH = 5
 """Most of one job."""
 LONGEST_CHUNK = OPTIONS.chunk_frames * 5 // 4
@@ -27,6 +28,8 @@ class Storm:
     """What many kills did."""
 
     kills: int = 0
+    late: int = 0
+    """Of these, after the last frame was with the encoder: while a chunk is closed, or joined, or the file verified."""
     jobs: int = 0
     """That were run to their end."""
     different: int = 0
@@ -37,25 +40,26 @@ class Storm:
     def __str__(self) -> str:
         """In words."""
         return (
-            f"{self.kills} kills over {self.jobs} jobs: {self.different} jobs with other frames, "
+            f"{self.kills} kills over {self.jobs} jobs, {self.late} after the last frame: {self.different} jobs with other frames, "
             f"{self.most_lost} frames made again at most"
         )
 
 
 def storm(folder: Path, kills: int) -> Storm:
     """Kill jobs until so many are killed, each a few times, and look at what comes out."""
-    source = clips.plain(folder / "in.mkv", frames=40, gop=40)
+    source = clips.plain(folder / "in.mkv", frames=FRAMES, gop=FRAMES)
     unbroken = folder / "unbroken.mkv"
     length = run(source, unbroken).seconds
     expected, random, found = facts(unbroken), Random(41), Storm()  # noqa: S311
     while found.kills < kills:
         output = folder / f"{found.jobs}.mkv"
         done = 0
-        for wait in (*(random.uniform(0, length / 2) for _ in range(KILLS_EACH)), None):
+        for wait in (*(random.uniform(0, length) for _ in range(KILLS_EACH)), None):
             if output.exists():
                 break  # there was nothing left to do but to remove the folder
             last = run(source, output, kill_after=wait)
             found.kills += last.is_killed
+            found.late += last.is_killed and last.done == FRAMES
             if last.done:  # it came as far as its first words
                 found.most_lost = max(found.most_lost, done - last.resumed)
                 done = last.done
@@ -66,7 +70,7 @@ def storm(folder: Path, kills: int) -> Storm:
 
 
 def test_a_killed_job_makes_a_chunk_again_at_most(tmp_path: Path) -> None:
-    source = clips.plain(tmp_path / "in.mkv", frames=40, gop=40)
+    source = clips.plain(tmp_path / "in.mkv", frames=FRAMES, gop=FRAMES)
     unbroken, output = tmp_path / "unbroken.mkv", tmp_path / "out.mkv"
     killed = run(source, output, kill_at=18)
     assert killed.is_killed
