@@ -40,8 +40,8 @@ class Storm:
     def __str__(self) -> str:
         """In words."""
         return (
-            f"{self.kills} kills over {self.jobs} jobs, {self.late} after the last frame: {self.different} jobs with other frames, "
-            f"{self.most_lost} frames made again at most"
+            f"{self.kills} kills over {self.jobs} jobs, {self.late} after the last frame: "
+            f"{self.different} jobs with other frames, {self.most_lost} frames made again at most"
         )
 
 
