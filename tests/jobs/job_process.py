@@ -11,8 +11,8 @@ from vrinr_cli.jobs.job import upscale
 from vrinr_cli.jobs.options import UpscaleOptions
 
 OPTIONS = UpscaleOptions(method="bicubic", chunk_frames=4, preset="ultrafast")
-_CONTEXT = multiprocessing.get_context("forkserver")  # loads torch once
-_CONTEXT.set_forkserver_preload([__name__])
+_CONTEXT = multiprocessing.get_context("forkserver")  # loads torch once; Python 3.11 finds no module of the tests there
+_CONTEXT.set_forkserver_preload(["vrinr_cli.jobs.job"])
 
 
 @dataclass(frozen=True, slots=True)

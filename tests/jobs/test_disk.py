@@ -62,7 +62,7 @@ def test_it_stops_between_chunks_and_goes_on_when_there_is_room(source: Path, fr
         DiskError, match=r"needs about .* MB more, 0\.0 MB are free; 10 of 18 frames are kept"
     ) as caught:
         upscale(source, output, OPTIONS, listen=shrink)
-    assert caught.value.hint.endswith("; the same command goes on")
+    assert caught.value.hint.endswith("; the same command goes on; finished chunks are in .out.mp4.vrinr")
     (job,) = find_jobs(source.parent)
     assert job.done == 10
     free(1 << 30)

@@ -17,11 +17,13 @@ from vrinr_cli.errors import OptionError
 from vrinr_cli.jobs.executors.here import make
 from vrinr_cli.jobs.executors.orders import Beat, Order, Stalled
 from vrinr_cli.jobs.executors.worker import _Line
-from vrinr_cli.jobs.options import UpscaleOptions
+from vrinr_cli.jobs.job import planned
+from vrinr_cli.jobs.options import DenoiseOptions, UpscaleOptions
 from vrinr_cli.jobs.plan import make_plan
 from vrinr_cli.jobs.run import make_resources
 from vrinr_cli.jobs.stalls import Pulse, Silence, Watchdog, tick
 from vrinr_cli.video.probe import probe
+from vrinr_cli.video.timeline import HEAD_FRAMES
 
 
 class Clock:
@@ -185,13 +187,52 @@ def test_a_job_that_hangs_ends_in_one_line_and_goes_on(tmp_path: Path, doing: st
     )
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == (
-        f"vrinr: error: out.mp4: stopped after 5 s without progress, {doing}; {kept} of 12 frames are kept; "
+        f"vrinr: error: out.mp4: stopped after 5 s without progress, {doing}; {kept} of 12 frames are kept "
+        "in .out.mp4.vrinr; "
         "the same command goes on; --stall-timeout waits longer"
     )
     assert ("Thread 0x" in ended.stderr) == debug
     assert not (tmp_path / "out.mp4").exists()
     subprocess.run([sys.executable, "-m", "vrinr_cli", *command], cwd=tmp_path, check=True, capture_output=True)
     assert len(facts(tmp_path / "out.mp4").seconds) == 12
+
+
+PLANNING = """
+import vrinr_cli.jobs.job as job
+job.probe_any = lambda *_, **__: threading.Event().wait()
+"""
+
+
+def test_a_source_that_hangs_before_the_first_frame_ends_in_one_line(tmp_path: Path) -> None:
+    clips.plain(tmp_path / "in.mp4", frames=2)
+    command = ("upscale", "in.mp4", "--device", "cpu", "--stall-timeout", "5")
+    ended = subprocess.run(
+        [sys.executable, "-c", HANG.format(module="probe", code=PLANNING), *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        "vrinr: error: in.mp4: stopped after 5 s without progress, looking at the source; "
+        "the same command begins anew; --stall-timeout waits longer"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4"]
+
+
+def test_all_that_is_read_before_the_first_frame_beats(tmp_path: Path) -> None:
+    """Planning reads a source of hours from end to end, and decodes some of it."""
+    source = clips.plain(tmp_path / "in.mp4", frames=60)
+    pulse = Pulse()
+    probe(source, on_packet=pulse.beat)
+    packets = pulse.count
+    assert packets >= 60 + HEAD_FRAMES
+    options = UpscaleOptions(weights="denoise", denoise=DenoiseOptions())
+    planned(source, tmp_path / "out.mp4", options, overwrite=False, pulse=pulse)
+    steps = 2 * 3
+    assert pulse.count - packets - steps > packets + 24  # fields and noise decode frames of their own
 
 
 def test_a_worker_tells_its_driver_what_hangs_before_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:

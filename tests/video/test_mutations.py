@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from broken_files import FILES, failures_of, read_all
+from broken_files import FILES, read_all, tally
 from media import mutated
 
 PROGRAM = Path(__file__).with_name("read_whole.py")
@@ -16,12 +16,15 @@ def test_a_whole_file_is_read_whole(tmp_path: Path) -> None:
 
 
 def test_a_broken_file_is_read_right_or_refused(tmp_path: Path) -> None:
-    assert failures_of(PROGRAM, tmp_path, 64) == []
+    found = tally(PROGRAM, tmp_path, 64)
+    assert found.failures == []
+    assert found.files == found.done[0] + found.refused[0] == found.done[1] + found.refused[1] == 64
+    assert found.done[1] > found.done[0]
 
 
 @pytest.mark.stress
 def test_thousands_of_broken_files_are_read_right_or_refused(tmp_path: Path) -> None:
-    assert failures_of(PROGRAM, tmp_path, FILES) == []
+    assert tally(PROGRAM, tmp_path, FILES).failures == []
 
 
 def test_a_file_that_ends_its_reader_is_named_and_the_next_one_read(tmp_path: Path) -> None:

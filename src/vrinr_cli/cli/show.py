@@ -6,20 +6,24 @@ import json
 import math
 import os
 import shlex
-import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any, TextIO
 
 import typer
 
+from vrinr_cli.cli.signals import two_signals
 from vrinr_cli.errors import InterruptedJobError, StallError, VrinrError, printable, unforeseen
 
 SCHEMA = 1
 """Of JSON objects; docs/events.md says when it changes."""
+
+
+_LAST_WORDS = 1.0
+"""Seconds that a process which is to end at once takes to say so."""
 
 
 class _Settings:
@@ -57,14 +61,14 @@ def command_words(command: str, target: Path) -> str:
 
 @contextlib.contextmanager
 def shown_errors(*, as_json: bool = False, resume_hint: str = "nothing was written") -> Iterator[None]:
-    """Turn an error into one line and its exit code, and Ctrl-C or SIGTERM into exit code 130.
+    """Turn an error into one line and its exit code, and Ctrl-C or SIGTERM into exit code 130; a second one at once.
 
     Args:
         as_json: print errors as an object on stdout too.
         resume_hint: what to do after an interruption that does not say it itself.
     """
     try:
-        with _terminated_like_interrupted():
+        with two_signals(lambda: _end_at_once(as_json=as_json)):
             yield
     except VrinrError as error:
         _fail(error, as_json=as_json)
@@ -125,13 +129,33 @@ def end_stalled(
     if _Settings.debug and sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
             faulthandler.dump_traceback(sys.stderr)
-    if sys.stderr is not None and sys.stderr.isatty():
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write("\r\x1b[2K\x1b[?25h")  # the bar goes, the cursor that it hid comes back
+    _take_bar_away()
     try:
         show_error(error, as_json=as_json, head=head, about=about)
     finally:
         os._exit(error.exit_code)
+
+
+def _take_bar_away() -> None:
+    """The bar of a process that ends without its leave goes, the cursor that it hid comes back."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            if sys.stderr.isatty():
+                sys.stderr.write("\r\x1b[2K\x1b[?25h")
+
+
+def _end_at_once(*, as_json: bool) -> None:
+    """End a process that was told twice to stop; its work stays as after `kill -9`."""
+    error = InterruptedJobError("stopped at once", hint="the same command goes on with what was finished")
+
+    def tell() -> None:
+        _take_bar_away()
+        show_error(error, as_json=as_json)
+
+    telling = threading.Thread(target=tell, daemon=True)  # who reads our words may be what hangs
+    telling.start()
+    telling.join(_LAST_WORDS)
+    os._exit(error.exit_code)
 
 
 def print_json(record: dict[str, Any]) -> None:
@@ -146,19 +170,3 @@ def finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     return [finite(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-@contextlib.contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    def interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread: whoever called us handles signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,5 +1,6 @@
 """What a job makes of a source whose frames are two fields each: as asked, or by flags and pictures together."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from vrinr_cli.errors import OptionError
@@ -10,13 +11,16 @@ from vrinr_cli.video.info import Fields, SourceInfo
 from vrinr_cli.video.interlace import FieldsSeen, look_at_fields
 
 
-def with_chosen_fields(source: SourceInfo, asked: Deinterlace) -> SourceInfo:
+def with_chosen_fields(
+    source: SourceInfo, asked: Deinterlace, on_picture: Callable[[], object] | None = None
+) -> SourceInfo:
     """The source as the job will read it, with a note of what was found.
 
     Args:
         source: as it is stored.
         asked: `auto` deinterlaces where most frames are flagged and the pictures show combs of two moments, and there
             the flagged frames alone; where only one of the two says so there is a note.
+        on_picture: called for each picture that is decoded to find out.
 
     Raises:
         OptionError: the picture is too small for what was asked, or the source is a row of pictures.
@@ -29,13 +33,13 @@ def with_chosen_fields(source: SourceInfo, asked: Deinterlace) -> SourceInfo:
         return source
     is_small = min(source.size) < LEAST_SIDE
     if asked == "auto":
-        return source if is_small else _by_itself(source, look_at_fields(source))
+        return source if is_small else _by_itself(source, look_at_fields(source, on_picture))
     if is_small:
         raise OptionError(
             f"--deinterlace {asked}: the picture is {source.size[1]}x{source.size[0]}",
             hint=f"it takes {LEAST_SIDE}x{LEAST_SIDE} or more; use --deinterlace off",
         )
-    return _as_asked(source, look_at_fields(source), per_frame=2 if asked == "double" else 1)
+    return _as_asked(source, look_at_fields(source, on_picture), per_frame=2 if asked == "double" else 1)
 
 
 def _by_itself(source: SourceInfo, seen: FieldsSeen) -> SourceInfo:

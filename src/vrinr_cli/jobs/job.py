@@ -20,6 +20,7 @@ from vrinr_cli.errors import (
     PartsError,
     StallError,
     TargetError,
+    VrinrError,
     counted,
     printable,
 )
@@ -192,11 +193,12 @@ def upscale(
         from vrinr_cli.jobs.picture import upscale_picture  # noqa: PLC0415 - it is made with this module's parts
 
         return upscale_picture(source, output, options, overwrite=overwrite, listen=listen)
-    started = time.monotonic()
-    plan, output, computes = planned(source, output, options, overwrite=overwrite)
+    started, pulse = time.monotonic(), Pulse()
+    with _watched(source, pulse, options, on_stall):
+        plan, output, computes = planned(source, output, options, overwrite=overwrite, pulse=pulse)
     with JobFolder(output) as folder:
-        job = _Job(plan, output, folder, computes, listen, plan.chunks, stop=stop)
-        with _nothing_left(folder), _full_disk_told(job), _watched(job, options, on_stall):
+        job = _Job(plan, output, folder, computes, listen, plan.chunks, stop=stop, pulse=pulse)
+        with _nothing_left(folder), _folder_named(folder), _full_disk_told(job), _job_watched(job, options, on_stall):
             request = _request(plan, output, options, overwrite=overwrite)
             _prepare(job, request, must_go_on=must_go_on)
             _check_holds(job)
@@ -235,17 +237,18 @@ def upscale_part(
     Raises:
         VrinrError: one of its kinds; finished chunks are kept.
     """
-    started = time.monotonic()
+    started, pulse = time.monotonic(), Pulse()
     if is_picture(source):
         raise OptionError("--part has no effect on a picture", hint="leave it out")
     if options.restart:
         raise OptionError(
             "a part cannot restart a job", hint="remove it with `vrinr jobs --clean`, or leave out --part"
         )
-    plan, output, computes = planned(source, output, options, overwrite=overwrite)
+    with _watched(source, pulse, options, on_stall):
+        plan, output, computes = planned(source, output, options, overwrite=overwrite, pulse=pulse)
     with JobFolder(output, part) as folder:
-        job = _Job(plan, output, folder, computes, listen, tuple(part.share(plan.chunks)), stop=stop)
-        with _nothing_left(folder), _full_disk_told(job), _watched(job, options, on_stall):
+        job = _Job(plan, output, folder, computes, listen, tuple(part.share(plan.chunks)), stop=stop, pulse=pulse)
+        with _nothing_left(folder), _folder_named(folder), _full_disk_told(job), _job_watched(job, options, on_stall):
             _prepare_part(job, _request(plan, output, options, overwrite=overwrite))
             _check_holds(job)
             _make_chunks(job, options)
@@ -283,16 +286,17 @@ def join_parts(
         PartsError: a chunk is missing or damaged; says which.
         VrinrError: one of its kinds, as for `upscale`.
     """
-    started = time.monotonic()
+    started, pulse = time.monotonic(), Pulse()
     output, request = stopped_job(named)
     overwrite = overwrite or request.overwrite
     options = replace(
         request.options, device="cpu", restart=False, cluster=None, stall_timeout=DEFAULT_SECONDS
     )  # nothing is computed
-    plan, output, _ = planned(request.source, output, options, overwrite=overwrite)
+    with _watched(request.source, pulse, options, on_stall):
+        plan, output, _ = planned(request.source, output, options, overwrite=overwrite, pulse=pulse)
     with JobFolder(output) as folder:
-        job = _Job(plan, output, folder, (), listen, plan.chunks, stop=stop)
-        with _full_disk_told(job), _watched(job, options, on_stall):
+        job = _Job(plan, output, folder, (), listen, plan.chunks, stop=stop, pulse=pulse)
+        with _folder_named(folder), _full_disk_told(job), _job_watched(job, options, on_stall):
             _prepare(job, request, must_go_on=True)
             _check_complete(job)
             _check_room(job)
@@ -301,21 +305,49 @@ def join_parts(
     return _report(job, joined, verified, time.monotonic() - started)
 
 
-def _watched(job: _Job, options: UpscaleOptions, on_stall: OnStall | None) -> contextlib.AbstractContextManager[object]:
-    """Around work of this process that may hang."""
+def _watched(
+    file: Path, pulse: Pulse, options: UpscaleOptions, on_stall: OnStall | None, kept: Callable[[], str] = str
+) -> contextlib.AbstractContextManager[object]:
+    """Around work of this process that may hang.
+
+    Args:
+        file: that the error names.
+        pulse: of the work.
+        options: how long to wait.
+        on_stall: as for `upscale`.
+        kept: what is not lost, in words, where the same command goes on.
+    """
     if on_stall is None:
         return contextlib.nullcontext()
 
     def tell(doing: str) -> None:
-        done = f"; {_kept_words(job)}" if job.kept else ""
+        words = kept()
         on_stall(
             StallError(
-                f"{printable(job.output.name)}: stopped {stall_words(options.stall_timeout, doing)}{done}",
-                hint="the same command goes on; --stall-timeout waits longer",
+                f"{printable(file.name)}: stopped {stall_words(options.stall_timeout, doing)}"
+                + (f"; {words}" if words else ""),
+                hint=f"the same command {'goes on' if words else 'begins anew'}; --stall-timeout waits longer",
             )
         )
 
-    return Watchdog(job.pulse, options.stall_timeout, tell)
+    return Watchdog(pulse, options.stall_timeout, tell)
+
+
+def _job_watched(
+    job: _Job, options: UpscaleOptions, on_stall: OnStall | None
+) -> contextlib.AbstractContextManager[object]:
+    return _watched(job.output, job.pulse, options, on_stall, lambda: _kept_words(job, where=True))
+
+
+@contextlib.contextmanager
+def _folder_named(folder: JobFolder) -> Iterator[None]:
+    """A failure that leaves finished chunks says where they are."""
+    try:
+        yield
+    except VrinrError as error:
+        if error.exit_code == 1 and folder.has_work:
+            error.hint += f"; finished chunks are in {printable(folder.path.name)}"
+        raise
 
 
 @contextlib.contextmanager
@@ -329,11 +361,25 @@ def _nothing_left(folder: JobFolder) -> Iterator[None]:
 
 
 def planned(
-    source: Path, output: Path | None, options: UpscaleOptions, *, overwrite: bool, makes_folder: bool = False
+    source: Path,
+    output: Path | None,
+    options: UpscaleOptions,
+    *,
+    overwrite: bool,
+    makes_folder: bool = False,
+    pulse: Pulse | None = None,
 ) -> tuple[Plan, Path, tuple[Compute, ...]]:
     """All that is decided before anything is made: the plan, the output as an absolute path, and the devices.
 
     Arguments are those of `upscale` and `check_target`.
+
+    Args:
+        source: the video to read.
+        output: the file to write, or None.
+        options: how.
+        overwrite: whether an existing output is replaced.
+        makes_folder: whether a missing folder would be made for it.
+        pulse: is told of everything that comes on; None is nobody.
 
     Raises:
         VrinrError: the job cannot be done as asked.
@@ -341,11 +387,17 @@ def planned(
     check_source(source)
     output = default_output(source, options) if output is None else output
     output = check_target(source, output, overwrite=overwrite, makes_folder=makes_folder)
-    computes = choose_all("cpu" if options.cluster else options.device, options.precision)
+    pulse = Pulse() if pulse is None else pulse
+    with pulse.at("trying the device"):
+        computes = choose_all("cpu" if options.cluster else options.device, options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
-    plan = make_plan(probe_any(source, options, is_row_written=container_for(output).holds_pictures), output, options)
-    check_opens(plan.target)
+    with pulse.at("looking at the source"):
+        is_row_written = container_for(output).holds_pictures
+        info = probe_any(source, options, is_row_written=is_row_written, on_packet=pulse.beat)
+        plan = make_plan(info, output, options, pulse.beat)
+    with pulse.at("trying the encoder"):
+        check_opens(plan.target)
     if plan.first_number is not None:
         check_row(plan, output, overwrite=overwrite, has_work=JobFolder(output).has_work)
     return plan, output, computes
@@ -487,8 +539,10 @@ def _known(job: _Job) -> list[ChunkReport]:
     return list(known.values())
 
 
-def _kept_words(job: _Job) -> str:
-    return f"{job.kept} of {counted(job.frames, 'frame')} are kept" if job.kept else ""
+def _kept_words(job: _Job, *, where: bool = False) -> str:
+    """What is not lost of a job, and in which folder it is; empty if nothing is finished."""
+    place = f" in {printable(job.folder.path.name)}" if where else ""
+    return f"{job.kept} of {counted(job.frames, 'frame')} are kept{place}" if job.kept else ""
 
 
 def _prepare(job: _Job, request: JobRequest, *, must_go_on: bool) -> None:

@@ -47,6 +47,7 @@ def choose_noise(
     learned: tuple[float, ...] = (),
     allow_damaged: bool = False,
     measure: Callable[[], NoiseLevel] | None = None,
+    on_picture: Callable[[], object] | None = None,
 ) -> NoiseChoice:
     """What the network will be told of the frames' noise.
 
@@ -57,11 +58,12 @@ def choose_noise(
         learned: what weights that were fitted to a clip have learned of its noise, see `FittedTo`; empty measures.
         allow_damaged: whether damaged frames are measured too.
         measure: how noisy the clip is, where it is not to be read again; None reads the frames.
+        on_picture: called for each picture that is decoded for it.
 
     Raises:
         InputError: it cannot be measured, or a frame cannot be read.
     """
-    reading = measure or (lambda: measure_noise(source, frames, allow_damaged=allow_damaged))
+    reading = measure or (lambda: measure_noise(source, frames, allow_damaged=allow_damaged, on_picture=on_picture))
     return choose_from(options, reading, learned=learned)
 
 
@@ -96,7 +98,13 @@ def choose_from(
     )
 
 
-def measure_noise(source: SourceInfo, frames: range, *, allow_damaged: bool = False) -> NoiseLevel:
+def measure_noise(
+    source: SourceInfo,
+    frames: range,
+    *,
+    allow_damaged: bool = False,
+    on_picture: Callable[[], object] | None = None,
+) -> NoiseLevel:
     """The noise of some frames of a source, from at most 24 of them.
 
     Raises:
@@ -105,7 +113,8 @@ def measure_noise(source: SourceInfo, frames: range, *, allow_damaged: bool = Fa
 
     def chosen() -> Iterator[Frame]:
         for index in (frames[number] for number in spread(len(frames))):
-            with closing(read_frames(source, index, index + 1, allow_damaged=allow_damaged)) as read:  # type: ignore[type-var]
+            reading = read_frames(source, index, index + 1, allow_damaged=allow_damaged, on_picture=on_picture)
+            with closing(reading) as read:  # type: ignore[type-var]
                 yield from read
 
     return noise_of(source, chosen())

@@ -130,13 +130,16 @@ class Plan:
         return hash_of(self.identity())
 
 
-def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan:
+def make_plan(
+    source: SourceInfo, output: Path, options: UpscaleOptions, on_picture: Callable[[], object] | None = None
+) -> Plan:
     """Decide everything that can be decided before the first frame.
 
     Args:
         source: as it is stored; the plan's is what is made of its fields.
         output: the file to be.
         options: what was asked.
+        on_picture: called for each picture that is decoded to decide.
 
     Raises:
         OptionError: a size, time or encoder value that this source cannot have.
@@ -144,7 +147,7 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         InputError: the chosen part has no frame, or colors that are Dolby Vision's alone.
         WeightsError: weights that cannot be read.
     """
-    source = as_read(source, options)
+    source = as_read(source, options, on_picture)
     size = target_size(options.size, source.size, is_turned=source.rotation in (90, 270))
     container = container_for(output)
     request = EncoderRequest(
@@ -168,6 +171,7 @@ def make_plan(source: SourceInfo, output: Path, options: UpscaleOptions) -> Plan
         ending=output.suffix.lower(),
         actions=plan_streams(source, container, audio=options.audio),
         holds_pictures=container.holds_pictures,
+        on_picture=on_picture,
     )
 
 
@@ -180,6 +184,7 @@ def plan_with(
     actions: tuple[StreamAction, ...],
     measure: Callable[[], NoiseLevel] | None = None,
     holds_pictures: bool = False,
+    on_picture: Callable[[], object] | None = None,
 ) -> Plan:
     """The plan of a job whose target is decided.
 
@@ -191,6 +196,7 @@ def plan_with(
         actions: what becomes of the other streams.
         measure: how noisy the clip is; None reads it again to see.
         holds_pictures: whether the output is a row of numbered pictures.
+        on_picture: called for each picture that is decoded to decide.
 
     Raises:
         OptionError: weights that do not fit, and strict.
@@ -213,13 +219,13 @@ def plan_with(
         weights=chosen,
         precision=options.precision,
         allow_damaged=options.allow_damaged,
-        noise=_noise(options, source, range(first, stop), chosen, measure),
+        noise=_noise(options, source, range(first, stop), chosen, measure=measure, on_picture=on_picture),
         cuts=options.cuts if chosen is not None and chosen.context else "none",
         first_number=first_number(source, options, first) if holds_pictures else None,
     )
 
 
-def as_read(source: SourceInfo, options: UpscaleOptions) -> SourceInfo:
+def as_read(source: SourceInfo, options: UpscaleOptions, on_picture: Callable[[], object] | None = None) -> SourceInfo:
     """The source as a job reads it: what is made of its fields, and what its colors are taken for.
 
     Raises:
@@ -227,7 +233,7 @@ def as_read(source: SourceInfo, options: UpscaleOptions) -> SourceInfo:
         OptionError: its fields cannot be made as asked.
     """
     source = _with_colors_that_mean_something(source, is_ignored=options.ignore_dolby_vision)
-    return with_chosen_fields(source, options.deinterlace)
+    return with_chosen_fields(source, options.deinterlace, on_picture)
 
 
 def _with_colors_that_mean_something(source: SourceInfo, *, is_ignored: bool) -> SourceInfo:
@@ -249,13 +255,21 @@ def _noise(
     source: SourceInfo,
     frames: range,
     chosen: WeightsChoice | None,
+    *,
     measure: Callable[[], NoiseLevel] | None,
+    on_picture: Callable[[], object] | None,
 ) -> NoiseChoice | None:
     if options.denoise is None:
         return None
     learned = chosen.noise if chosen else ()
     return choose_noise(
-        options.denoise, source, frames, learned=learned, allow_damaged=options.allow_damaged, measure=measure
+        options.denoise,
+        source,
+        frames,
+        learned=learned,
+        allow_damaged=options.allow_damaged,
+        measure=measure,
+        on_picture=on_picture,
     )
 
 

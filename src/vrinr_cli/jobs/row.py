@@ -1,5 +1,6 @@
 """Rows of numbered pictures as a job's source or output: what is read, what is refused, and what is told."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,13 +30,20 @@ _ENCODING = {
 }
 
 
-def probe_any(source: Path, options: UpscaleOptions, *, is_row_written: bool) -> SourceInfo:
+def probe_any(
+    source: Path,
+    options: UpscaleOptions,
+    *,
+    is_row_written: bool,
+    on_packet: Callable[[], object] | None = None,
+) -> SourceInfo:
     """What is known of a source, be it a video or a row of pictures.
 
     Args:
         source: the file, or the pattern of a row.
         options: what was asked.
         is_row_written: whether the output is a row of pictures.
+        on_packet: called for each packet of a video that is read, and each picture that is decoded.
 
     Raises:
         OptionError: an option that could not have an effect; a row with a gap.
@@ -43,7 +51,7 @@ def probe_any(source: Path, options: UpscaleOptions, *, is_row_written: bool) ->
     """
     if row_of_source(source) is None:
         _refuse(options, {"fps": "--fps"}, "on a source that is no row of pictures")
-        info = probe(source, allow_damaged=options.allow_damaged)
+        info = probe(source, allow_damaged=options.allow_damaged, on_packet=on_packet)
     else:
         info = probe_sequence(source, rate=options.fps, allow_damaged=options.allow_damaged)
         if options.fps is None and not is_row_written:

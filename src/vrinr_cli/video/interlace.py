@@ -4,7 +4,7 @@ Flags alone do not tell: whole pictures are stored as interlaced, and combs as p
 its lines fit to the fields of its neighbours; what is made of that stands here (docs/decisions/0031).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -91,13 +91,14 @@ class FieldsSeen:
         return "progressive" if self.progressive >= SHARE * moving else "unknown"
 
 
-def look_at_fields(info: SourceInfo) -> FieldsSeen:
+def look_at_fields(info: SourceInfo, on_picture: Callable[[], object] | None = None) -> FieldsSeen:
     """Look at frames from several places of a source. Damaged places are passed over.
 
     Args:
         info: a source as it is stored.
+        on_picture: called for each picture that is decoded.
     """
-    return fields_of((_run_from(info, place) for place in _places(info)), _header_order(info))
+    return fields_of((_run_from(info, place, on_picture) for place in _places(info)), _header_order(info))
 
 
 def fields_of(runs: Iterable[Iterable[Frame]], header_order: FieldOrder | None = None) -> FieldsSeen:
@@ -149,12 +150,12 @@ def _places(info: SourceInfo) -> list[int]:
     return apart
 
 
-def _run_from(info: SourceInfo, place: int) -> Iterator[Frame]:
+def _run_from(info: SourceInfo, place: int, on_picture: Callable[[], object] | None) -> Iterator[Frame]:
     """A run's frames; fewer where they cannot be read, as the job will tell if it needs them."""
     stop = min(place + RUN, len(info.timeline))
     with (
         suppress(InputError),
-        closing(read_frames(info, place, stop, allow_damaged=True)) as frames,  # type: ignore[type-var]
+        closing(read_frames(info, place, stop, allow_damaged=True, on_picture=on_picture)) as frames,  # type: ignore[type-var]
     ):
         yield from frames
 

@@ -28,6 +28,7 @@ from vrinr_cli.errors import EncodeError, TargetError, VerifyError, VrinrError, 
 from vrinr_cli.video.containers import Container, StreamAction
 from vrinr_cli.video.encoders import VideoTarget, gray_frame, tag_color
 from vrinr_cli.video.files import cause_of, open_target, open_written, sync_file
+from vrinr_cli.video.growing import told_of_writes
 from vrinr_cli.video.info import SourceInfo, StreamKind
 from vrinr_cli.video.matroska import Shape, complete_video_track
 from vrinr_cli.video.source import open_source
@@ -116,7 +117,7 @@ def join(  # noqa: PLR0917 - six things make an output, none more obvious than t
         output: file to write; made or overwritten.
         cut: the part of the source that the chunks hold.
         tags: further global tags; MP4 and MOV keep only the usual ones, such as "comment".
-        on_packet: called for each packet that is written.
+        on_packet: called for each packet that is written, and as the file's end is seen to be written.
 
     Raises:
         VerifyError: the chunks are not what they are said to be or do not fit together.
@@ -244,7 +245,7 @@ class _Joiner:
         times: _Times,
         window: Window,
     ) -> None:
-        self._source = source
+        self._source, self._output = source, output
         self._result = open_target(output, container.muxer, _muxer_options(container, target, source))
         self._target = target
         self._container = container
@@ -264,7 +265,8 @@ class _Joiner:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._result.close()
+            with told_of_writes(self._output, self.on_packet):  # an MP4 is moved as a whole, to put its index before it
+                self._result.close()
             return
         with suppress(FFmpegError, OSError):  # the file is thrown away; the first error is the one to tell
             self._result.close()

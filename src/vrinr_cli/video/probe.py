@@ -1,6 +1,7 @@
 """What a source is: its streams, its picture and the times of its frames, found by reading it once."""
 
 import hashlib
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -46,12 +47,13 @@ _STEADY_SECONDS = Fraction(2, 1000)
 """Frame times that vary by no more than this have a constant rate, rounded by the container."""
 
 
-def probe(path: Path, *, allow_damaged: bool = False) -> SourceInfo:
+def probe(path: Path, *, allow_damaged: bool = False, on_packet: Callable[[], object] | None = None) -> SourceInfo:
     """Read a source once, without decoding more of it than its times need.
 
     Args:
         path: a local video file of any format.
         allow_damaged: take a file that is cut or damaged as it is, with a note that says so.
+        on_packet: called for each packet that is read, and each picture that is decoded.
 
     Raises:
         OptionError: there is no such file.
@@ -61,14 +63,14 @@ def probe(path: Path, *, allow_damaged: bool = False) -> SourceInfo:
     with open_source(path) as container:
         stream = main_video(container, path)
         decoder = decoder_name(stream)
-        head = decode_times(path, decoder, limit=HEAD_FRAMES)
+        head = decode_times(path, decoder, limit=HEAD_FRAMES, on_picture=on_packet)
         first = head.first
         if first is None:
             raise InputError(
                 f"{shown(path)}: no frame could be decoded (encrypted or unsupported: {stream.codec_context.name})",
                 hint="play the file to see whether it is whole",
             )
-        found = scan(container, stream, path, decoder=decoder, head=head)
+        found = scan(container, stream, path, decoder=decoder, head=head, on_packet=on_packet)
         damage = _damage(container, stream, found)
         if damage and not allow_damaged:
             raise InputError(f"{shown(path)}: {damage}", hint="copy it again, or allow damage with --skip-damaged")

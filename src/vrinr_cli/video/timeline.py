@@ -5,7 +5,7 @@ are missing, repeated or out of order (AVI with B-frames, raw streams) are they 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -78,7 +78,15 @@ class Scan:
     """Index at which frames are lost; only a pass over frames finds out."""
 
 
-def scan(container: InputContainer, stream: VideoStream, path: Path, *, decoder: str, head: DecodedTimes) -> Scan:
+def scan(
+    container: InputContainer,
+    stream: VideoStream,
+    path: Path,
+    *,
+    decoder: str,
+    head: DecodedTimes,
+    on_packet: Callable[[], object] | None = None,
+) -> Scan:
     """Read all packets of a file once and find out when its frames are shown.
 
     Args:
@@ -87,19 +95,22 @@ def scan(container: InputContainer, stream: VideoStream, path: Path, *, decoder:
         path: its path, to open it again where all frames must be decoded.
         decoder: FFmpeg's name of the decoder.
         head: the first frames as `decode_times` gave them.
+        on_packet: called for each packet that is read, and each picture that is decoded.
 
     Raises:
         InputError: times start anew in the middle of the file.
     """
-    video, streams = _read_packets(container, stream)
+    video, streams = _read_packets(container, stream, on_packet)
     has_fields = head.is_interlaced and stream.codec_context.name in _FIELD_CODECS
     if decoder in _HIDING_DECODERS or has_fields or not _tells_times(video, head):
-        return _scan_of_frames(decode_times(path, decoder), stream, path, streams)
+        return _scan_of_frames(decode_times(path, decoder, on_picture=on_packet), stream, path, streams)
     return _scan_of_packets(video, stream, streams)
 
 
-def decode_times(path: Path, decoder: str, *, limit: int | None = None) -> DecodedTimes:
-    """Times of the frames of a file's video, of the first `limit` or of all."""
+def decode_times(
+    path: Path, decoder: str, *, limit: int | None = None, on_picture: Callable[[], object] | None = None
+) -> DecodedTimes:
+    """Times of the frames of a file's video, of the first `limit` or of all; says when each picture is decoded."""
     times = DecodedTimes()
 
     def note_failure(_: av.FFmpegError) -> None:
@@ -110,6 +121,8 @@ def decode_times(path: Path, decoder: str, *, limit: int | None = None) -> Decod
         stream = main_video(container, path)
         only(container, stream)
         for frame in decoded(container, stream, decoder_of(stream, decoder), note_failure):
+            if on_picture is not None:
+                on_picture()
             _note_frame(times, frame)
             if len(times.pts) == limit:
                 break
@@ -159,12 +172,16 @@ def _note_frame(times: DecodedTimes, frame: av.VideoFrame) -> None:
     times.is_interlaced = times.is_interlaced or frame.interlaced_frame
 
 
-def _read_packets(container: InputContainer, stream: VideoStream) -> tuple[VideoPackets, dict[int, StreamPackets]]:
+def _read_packets(
+    container: InputContainer, stream: VideoStream, on_packet: Callable[[], object] | None
+) -> tuple[VideoPackets, dict[int, StreamPackets]]:
     video = VideoPackets()
     streams = {other.index: StreamPackets() for other in container.streams}
     last_dts: int | None = None
     try:
         for packet in container.demux():
+            if on_packet is not None:
+                on_packet()
             if not packet.size:  # not its times: some packets have none, and flushing ones have no size
                 continue
             _note_packet(streams[packet.stream_index], packet)
