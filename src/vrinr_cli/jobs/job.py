@@ -43,11 +43,12 @@ from vrinr_cli.jobs.executors.here import Here
 from vrinr_cli.jobs.executors.orders import Finished, Hooks, Order
 from vrinr_cli.jobs.executors.worker import places
 from vrinr_cli.jobs.executors.workers import Workers
+from vrinr_cli.jobs.fallback import plan_that_opens
 from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.journal import ChunkReport, Journal, peek_all
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.parts import Part, runs_in_words
-from vrinr_cli.jobs.plan import Chunk, Plan, make_plan
+from vrinr_cli.jobs.plan import Chunk, Plan
 from vrinr_cli.jobs.request import LONGEST_NAME, JobRequest
 from vrinr_cli.jobs.row import is_row_name, probe_any, row_target
 from vrinr_cli.jobs.row_write import check_row, write_pictures
@@ -56,7 +57,6 @@ from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.jobs.stalls import DEFAULT_SECONDS, Pulse, Watchdog, stall_words
 from vrinr_cli.jobs.unfinished import stopped_job
 from vrinr_cli.video.containers import container_for
-from vrinr_cli.video.encoders import check_opens
 from vrinr_cli.video.join import ChunkFile, Cut, Joined, check_holds, join
 from vrinr_cli.video.origin import MARK
 from vrinr_cli.video.pictures.kinds import is_picture, kind_of_name, kind_to_write
@@ -344,8 +344,8 @@ def planned(
     computes = choose_all("cpu" if options.cluster else options.device, options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
-    plan = make_plan(probe_any(source, options, is_row_written=container_for(output).holds_pictures), output, options)
-    check_opens(plan.target)
+    info = probe_any(source, options, is_row_written=container_for(output).holds_pictures)
+    plan = plan_that_opens(info, output, options)
     if plan.first_number is not None:
         check_row(plan, output, overwrite=overwrite, has_work=JobFolder(output).has_work)
     return plan, output, computes

@@ -46,6 +46,8 @@ VIDEO_ONLY = {
     "cuts": "--cuts",
     "deinterlace": "--deinterlace",
     "ignore_dolby_vision": "--ignore-dolby-vision",
+    "video_stream": "--video-stream",
+    "max_hours": "--max-hours",
     "codec": "--codec",
     "crf": "--crf",
     "bitrate": "--bitrate",
@@ -176,12 +178,17 @@ def plan_picture(
         raise OptionError("several devices for one picture", hint="choose one --device")
     if options.threads:
         torch.set_num_threads(options.threads)
-    still = read_picture(source, allow_damaged=options.allow_damaged)
+    still = read_picture(source, allow_damaged=options.allow_damaged, most_pixels=options.max_pixels)
     info = info_of_picture(source, still)
     size = target_size(options.size, still.size, is_turned=is_turned(still.tags.orientation))
     has_alpha = still.alpha is not None
     target = choose_picture_target(
-        kind_to_write(output), still.format, _as_seen(size, still), has_alpha=has_alpha, is_lossy=still.is_lossy
+        kind_to_write(output),
+        still.format,
+        _as_seen(size, still),
+        has_alpha=has_alpha,
+        is_lossy=still.is_lossy,
+        source_size=_as_seen(still.size, still),
     )
     chosen = choose_weights(options, info, size, range(1)) if options.method == "vrinr" else None
     noise = _noise(options, info, still, chosen)

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from vrinr_cli.errors import InputError
 from vrinr_cli.video.info import Timeline
+from vrinr_cli.video.limits import PLAIN, Wanted
 from vrinr_cli.video.source import decoded, decoder_of, main_video, only, open_source, shown
 
 HEAD_FRAMES = 40
@@ -78,7 +79,15 @@ class Scan:
     """Index at which frames are lost; only a pass over frames finds out."""
 
 
-def scan(container: InputContainer, stream: VideoStream, path: Path, *, decoder: str, head: DecodedTimes) -> Scan:
+def scan(
+    container: InputContainer,
+    stream: VideoStream,
+    path: Path,
+    *,
+    decoder: str,
+    head: DecodedTimes,
+    wanted: Wanted = PLAIN,
+) -> Scan:
     """Read all packets of a file once and find out when its frames are shown.
 
     Args:
@@ -87,6 +96,7 @@ def scan(container: InputContainer, stream: VideoStream, path: Path, *, decoder:
         path: its path, to open it again where all frames must be decoded.
         decoder: FFmpeg's name of the decoder.
         head: the first frames as `decode_times` gave them.
+        wanted: what the file was opened for.
 
     Raises:
         InputError: times start anew in the middle of the file.
@@ -94,11 +104,11 @@ def scan(container: InputContainer, stream: VideoStream, path: Path, *, decoder:
     video, streams = _read_packets(container, stream)
     has_fields = head.is_interlaced and stream.codec_context.name in _FIELD_CODECS
     if decoder in _HIDING_DECODERS or has_fields or not _tells_times(video, head):
-        return _scan_of_frames(decode_times(path, decoder), stream, path, streams)
+        return _scan_of_frames(decode_times(path, decoder, wanted=wanted), stream, path, streams)
     return _scan_of_packets(video, stream, streams)
 
 
-def decode_times(path: Path, decoder: str, *, limit: int | None = None) -> DecodedTimes:
+def decode_times(path: Path, decoder: str, *, limit: int | None = None, wanted: Wanted = PLAIN) -> DecodedTimes:
     """Times of the frames of a file's video, of the first `limit` or of all."""
     times = DecodedTimes()
 
@@ -107,9 +117,10 @@ def decode_times(path: Path, decoder: str, *, limit: int | None = None) -> Decod
             times.failed_at = len(times.pts)
 
     with open_source(path) as container:
-        stream = main_video(container, path)
+        stream = main_video(container, path, wanted)
         only(container, stream)
-        for frame in decoded(container, stream, decoder_of(stream, decoder), note_failure):
+        context = decoder_of(stream, decoder, most_pixels=wanted.most_pixels)
+        for frame in decoded(container, stream, context, note_failure):
             _note_frame(times, frame)
             if len(times.pts) == limit:
                 break
