@@ -25,7 +25,7 @@ from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.noise import NoiseChoice, choose_from, noise_of
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import WeightsChoice, choose_weights
-from vrinr_cli.jobs.run import engine_of, peak_memory
+from vrinr_cli.jobs.run import REDONE, engine_of, peak_memory
 from vrinr_cli.jobs.size import SAME_SHAPE, target_size
 from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.video.files import cause_of, sync_file
@@ -232,7 +232,14 @@ def make_picture_engine(plan: PicturePlan, options: UpscaleOptions, geometry: Ge
     model = weights.load(plan.weights.path) if plan.weights else None
     geometry = geometry or geometry_of(plan)
     return engine_of(
-        plan.method, plan.noise, plan.compute, model, geometry, tile=options.tile, memory_limit=options.memory
+        plan.method,
+        plan.noise,
+        plan.compute,
+        model,
+        geometry,
+        kind=plan.weights.kind if plan.weights else "",
+        tile=options.tile,
+        memory_limit=options.memory,
     )
 
 
@@ -317,7 +324,7 @@ def _started(plan: PicturePlan) -> Started:
 def _late_notes(engine: Engine) -> tuple[str, ...]:
     told = {
         f"memory ran out; the tile is {engine.counts.tile} pixels now": engine.counts.halvings,
-        "the picture came out not finite and was computed again in fp32": engine.counts.redone_in_fp32,
+        f"the picture {REDONE}": engine.counts.redone_in_fp32,
     }
     return tuple(text for text, count in told.items() if count)
 

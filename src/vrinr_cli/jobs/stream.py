@@ -41,7 +41,7 @@ from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
 from vrinr_cli.jobs.plan import Chunk, Plan, as_read, encoder_request, plan_with
 from vrinr_cli.jobs.row import probe_any
-from vrinr_cli.jobs.run import Resources, frames_around, make_resources, peak_memory, queue_length
+from vrinr_cli.jobs.run import REDONE, Resources, frames_around, make_resources, peak_memory, queue_length
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.video.containers import container_for
@@ -351,9 +351,7 @@ def _report(job: _Job, size: int, error: Fraction = Fraction(0)) -> JobReport:
     plan, counts, piped = job.plan, job.resources.engine.counts, job.asked.piped
     told = {
         f"{counted(job.cuts, 'scene cut')} seen: no picture was mixed with one beyond a cut": job.cuts,
-        f"{counted(counts.redone_in_fp32, 'frame')} came out not finite and computed again in fp32": (
-            counts.redone_in_fp32
-        ),
+        f"{counted(counts.redone_in_fp32, 'frame')} {REDONE}": counts.redone_in_fp32,
         f"the source is damaged: the last good picture stands in for {counted(len(job.repeated), 'frame')}": (
             job.repeated
         ),
