@@ -3,6 +3,7 @@
 VrinrError                   exit 1   any failure that vrinr explains
 ├── OptionError (ValueError) exit 2   a value that no job can have
 ├── TargetError              exit 2   a target that cannot be written as asked; told before the first frame
+├── EncoderError (TargetError) exit 2 an encoder that is missing here, or does not open
 ├── InputError               exit 1   a source that cannot be read
 ├── EncodeError              exit 1   an encoder or muxer that failed during the work
 ├── DiskError                exit 1   a disk without room for the rest of a job; finished chunks are kept
@@ -57,6 +58,14 @@ class TargetError(VrinrError):
     """A target that cannot be written as asked; told before the first frame."""
 
     exit_code = 2
+
+
+class EncoderError(TargetError):
+    """An encoder that is missing here, or does not open; another one may."""
+
+    def __init__(self, message: str, *, hint: str, encoder: str) -> None:
+        super().__init__(message, hint=hint)
+        self.encoder = encoder
 
 
 class InputError(VrinrError):

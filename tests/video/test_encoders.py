@@ -13,6 +13,7 @@ from media.written import made_up_source, write_chunks, write_job
 from vrinr_cli.errors import OptionError, TargetError
 from vrinr_cli.frame import ChromaSite, ColorSpec, Matrix, Range
 from vrinr_cli.record import from_plain, to_plain
+from vrinr_cli.video import encoders
 from vrinr_cli.video.containers import Container, container_for
 from vrinr_cli.video.encoders import (
     ENCODERS,
@@ -20,6 +21,7 @@ from vrinr_cli.video.encoders import (
     VideoTarget,
     check_opens,
     choose_video_target,
+    set_up_encoder,
 )
 
 MP4, MKV, MOV, WEBM = (container_for(Path(f"x.{ending}")) for ending in ("mp4", "mkv", "mov", "webm"))
@@ -240,8 +242,72 @@ def test_sizes_that_an_encoder_cannot_take_are_refused_before_the_work(size: tup
 
 
 def test_a_picture_larger_than_any_encoder_takes_is_refused_without_memory_for_it() -> None:
-    with pytest.raises(TargetError, match=r"^61440x34560 is larger than any encoder takes$"):
-        check_opens(target_of(container=MKV, size=(34560, 61440)))
+    with pytest.raises(TargetError, match=r"^61440x34560 is larger than any encoder takes$") as caught:
+        check_opens(target_of(container=MKV, size=(34560, 61440)), source_size=(1080, 1920))
+    assert caught.value.hint == "8.29 is the largest --scale that fits"
+    check_size((round(1080 * 8.29), round(1920 * 8.29)))
+    with pytest.raises(TargetError):
+        check_size((round(1080 * 8.31), round(1920 * 8.31)))
+
+
+def check_size(size: tuple[int, int]) -> None:
+    """Refuse the size alone: nothing is encoded."""
+    encoders._check_not_too_large(target_of(container=MKV, size=size), None)
+
+
+@pytest.mark.parametrize(
+    ("codec", "source", "scale", "hint"),
+    [
+        ("h264", (10, 1000), 32, "16.38 is the largest --scale that fits"),
+        ("h264", (1000, 10), 32, "16.38 is the largest --scale that fits"),
+        ("av1", (1000, 100), 16, "8.7 is the largest --scale that fits"),
+        ("h265", (1000, 2000), 10, "8.44 is the largest --scale that fits"),
+        ("av1", (8800, 20), 1, "it does not even fit as it is"),
+    ],
+)
+def test_the_largest_scale_that_an_encoder_takes_is_named(
+    codec: str, source: tuple[int, int], scale: int, hint: str
+) -> None:
+    size = (source[0] * scale, source[1] * scale)
+    target = target_of(request=EncoderRequest(codec=codec), container=MKV, size=size)
+    with pytest.raises(TargetError) as caught:
+        check_opens(target, source_size=source)
+    assert str(caught.value) == f"{size[1]}x{size[0]} is larger than {target.encoder} takes"
+    assert caught.value.hint == f"{hint}, or choose another --codec"
+
+
+@pytest.mark.parametrize(
+    ("codec", "size", "opens"),
+    [
+        ("h264", (16, 16384), True),
+        ("h264", (16, 16386), False),
+        ("h264", (16386, 16), False),
+        ("h265", (8704, 16384), True),
+        ("h265", (8720, 16400), False),
+        ("av1", (8704, 64), True),
+        ("av1", (8706, 64), False),
+        ("vp9", (64, 65534), True),
+    ],
+)
+def test_the_bounds_of_the_table_are_the_encoders_own(
+    codec: str, size: tuple[int, int], opens: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    target = target_of(request=EncoderRequest(codec=codec), container=MKV, size=size)
+    context = av.Codec(target.encoder, "w").create("video")
+    set_up_encoder(context, target, threads=1)
+    try:
+        context.open()
+        has_opened = True
+    except av.FFmpegError:
+        has_opened = False
+    capfd.readouterr()  # SVT-AV1 says why by itself
+    assert has_opened == opens
+
+
+def test_unequal_axes_have_no_one_scale() -> None:
+    with pytest.raises(TargetError) as caught:
+        check_opens(target_of(request=EncoderRequest(codec="h264"), size=(2000, 60000)), source_size=(1000, 2000))
+    assert caught.value.hint == "choose a smaller size, or choose another --codec"
 
 
 def test_an_encoder_that_does_not_open_is_told_before_the_work() -> None:

@@ -19,7 +19,10 @@ from vrinr_cli.errors import InputError, OptionError, VrinrError
 from vrinr_cli.frame import ChromaSite, Matrix, Range
 from vrinr_cli.record import from_plain, to_plain
 from vrinr_cli.video.info import SourceInfo
+from vrinr_cli.video.limits import LARGEST_PICTURE, MOST_PIXELS, Wanted, more_pixels
 from vrinr_cli.video.probe import probe
+from vrinr_cli.video.reader import read_frames
+from vrinr_cli.video.source import decoder_of, main_video, open_source
 from vrinr_cli.video.tags import rotation_of, side_data_of
 
 
@@ -235,7 +238,31 @@ class TestStreams:
     def test_the_video_flagged_as_default_is_read(self, tmp_path: Path, default: int, size: tuple[int, int]) -> None:
         info = probe(tracks.two_videos(tmp_path / "two.mkv", default=default))
         assert (info.video_stream, info.size) == (default, size)
-        assert any(note.startswith("2 video streams") for note in info.notes)
+        words = "2 video streams: 0 (h264 64x48), 1 (h264 96x64)"
+        assert f"{words}; {default} is read, see --video-stream" in info.notes
+
+    @pytest.mark.parametrize(("asked", "size"), [(0, (48, 64)), (1, (64, 96))])
+    @pytest.mark.parametrize("default", [0, 1])
+    def test_another_is_read_when_asked(self, tmp_path: Path, asked: int, size: tuple[int, int], default: int) -> None:
+        path = tracks.two_videos(tmp_path / "two.mkv", default=default)
+        info = probe(path, wanted=Wanted(video_stream=asked))
+        assert (info.video_stream, info.size) == (asked, size)
+        assert f"; {asked} is read, see --video-stream" in " ".join(info.notes)
+        assert [frame.size for frame in read_frames(info, 3, 5)] == [size, size]  # by a seek too
+
+    @pytest.mark.parametrize("asked", [2, 9])
+    def test_one_that_is_no_video_is_wrong_use_and_all_are_named(self, tmp_path: Path, asked: int) -> None:
+        path = tracks.rich_mp4(tmp_path / "one.mp4")
+        with pytest.raises(OptionError) as caught:
+            probe(path, wanted=Wanted(video_stream=asked))
+        assert str(caught.value) == f"one.mp4: stream {asked} is no video"
+        assert caught.value.hint == "choose 0 (h264 96x64, und)"
+
+    def test_a_cover_cannot_be_asked_for(self, tmp_path: Path) -> None:
+        path = tracks.rich_mp4(tmp_path / "one.mp4")
+        cover = next(stream.index for stream in probe(path).streams if stream.is_picture)
+        with pytest.raises(OptionError, match=f"stream {cover} is no video"):
+            probe(path, wanted=Wanted(video_stream=cover))
 
 
 class TestRefusals:
@@ -295,14 +322,36 @@ class TestRefusals:
             def decode(self, _: object) -> None:
                 raise kind(1, "Operation not permitted")
 
-        monkeypatch.setattr("vrinr_cli.video.timeline.decoder_of", lambda *_: Refusing())
+        monkeypatch.setattr("vrinr_cli.video.timeline.decoder_of", lambda *_, **__: Refusing())
         path = clips.plain(tmp_path / "clip.mp4", frames=2)
         assert _refusal(path) == "clip.mp4: no frame could be decoded (encrypted or unsupported: h264)"
 
-    def test_a_picture_that_is_too_large(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_picture_that_is_too_large(self, tmp_path: Path) -> None:
         path = clips.plain(tmp_path / "clip.mp4", frames=2)
-        monkeypatch.setattr("vrinr_cli.video.source.LARGEST_PICTURE", 64 * 96 - 1)
-        assert _refusal(path) == "clip.mp4: its picture is 96x64, too large to be read"
+        with pytest.raises(InputError) as caught:
+            probe(path, wanted=Wanted(most_pixels=64 * 96 - 1))
+        assert str(caught.value) == "clip.mp4: its picture is 96x64, too large to be read"
+        assert caught.value.hint == "6143 pixels are the most, in any shape; --max-pixels 96x64 takes it"
+
+    def test_a_large_picture_is_read_when_allowed(self, tmp_path: Path) -> None:
+        path = clips.plain(tmp_path / "clip.mp4", frames=4)
+        info = probe(path, wanted=Wanted(most_pixels=64 * 96))
+        assert [frame.size for frame in read_frames(info, 2, 4)] == [(64, 96)] * 2
+        with open_source(path) as container:
+            decoder = decoder_of(main_video(container, path), "h264", most_pixels=MOST_PIXELS)
+            assert int(decoder.options["max_pixels"]) > MOST_PIXELS > LARGEST_PICTURE
+
+    def test_the_largest_pictures_that_ffmpeg_holds_are_not_offered_to_be_read(self) -> None:
+        assert more_pixels((30000, 30000), LARGEST_PICTURE) == "8192x8192 pixels are the most, in any shape"
+
+    def test_times_that_span_more_than_anybody_films(self, tmp_path: Path) -> None:
+        spec = Spec(frames=3, pts=(0, 40, 200 * 3_600_000), time_base=Fraction(1, 1000))
+        path = clips.from_spec(tmp_path / "clip.mkv", spec)
+        with pytest.raises(InputError) as caught:
+            probe(path)
+        assert str(caught.value) == "clip.mkv: it lasts 200 hours by the times of its frames, 100 are the most"
+        assert caught.value.hint == "repair its times; if it is as long as that, --max-hours 200 takes it"
+        assert len(probe(path, wanted=Wanted(longest_hours=200)).timeline) == 3
 
     def test_a_forged_size_gets_no_memory(self, tmp_path: Path) -> None:
         path = clips.plain(tmp_path / "clip.webm", frames=2, codec="libvpx", b_frames=0)

@@ -62,6 +62,24 @@ PipeFormat = Annotated[
         help="What -o - writes: y4m, or nut with the time of each frame. Default: y4m", rich_help_panel=ENCODER
     ),
 ]
+VideoStream = Annotated[
+    int | None,
+    typer.Option(
+        help="Index of the video stream to read, where a file has several. Default: the one flagged as default",
+        rich_help_panel=PART,
+    ),
+]
+MaxPixels = Annotated[
+    str | None,
+    typer.Option(
+        help="Largest picture of a source that is read: WIDTHxHEIGHT in any shape. Default: 8192x8192",
+        rich_help_panel=MACHINE,
+    ),
+]
+MaxHours = Annotated[
+    float,
+    typer.Option(help="Longest source that is read, by the times of its frames.", rich_help_panel=MACHINE),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse weights that were fitted to another clip.")]
 Cuts = Annotated[
     str, typer.Option(help="auto finds scene cuts and mixes no picture with one beyond; none takes all for one scene.")

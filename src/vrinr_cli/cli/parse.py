@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from vrinr_cli.errors import OptionError
 from vrinr_cli.jobs.times import parse_time
+from vrinr_cli.video.limits import LARGEST_PICTURE
 
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
 _NTSC = {"23.976": 24000, "23.98": 24000, "29.97": 30000, "47.952": 48000, "59.94": 60000, "119.88": 120000}
@@ -51,6 +52,20 @@ def width_height(text: str | None) -> tuple[int, int] | None:
     if not match:
         raise OptionError(f"crop is {text!r}", hint="write WIDTHxHEIGHT, such as 256x256")
     return int(match[2]), int(match[1])
+
+
+def most_pixels(text: str | None) -> int:
+    """Pixels from "16000x9000", or "144000000"; what is taken unasked where nothing was said.
+
+    Raises:
+        OptionError: not a number of pixels.
+    """
+    if text is None:
+        return LARGEST_PICTURE
+    match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text.strip().lower())
+    if not match:
+        raise OptionError(f"max pixels is {text!r}", hint="write WIDTHxHEIGHT, such as 16000x9000")
+    return int(match[1]) * int(match[2] or 1)
 
 
 def rectangle(text: str) -> tuple[int, int, int, int]:

@@ -99,6 +99,9 @@ def preview(
     yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace existing files.")] = False,
     skip_damaged: options.SkipDamaged = False,
     ignore_dolby_vision: options.IgnoreDolbyVision = False,
+    video_stream: options.VideoStream = None,
+    max_pixels: options.MaxPixels = None,
+    max_hours: options.MaxHours = DEFAULTS.max_hours,
     json_: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -139,6 +142,9 @@ def preview(
             threads=threads,
             allow_damaged=skip_damaged,
             ignore_dolby_vision=ignore_dolby_vision,
+            video_stream=video_stream,
+            max_pixels=parse.most_pixels(max_pixels),
+            max_hours=max_hours,
         )
         from vrinr_cli import extra  # noqa: PLC0415
 

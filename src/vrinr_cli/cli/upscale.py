@@ -80,6 +80,9 @@ def upscale(
     restart: options.Restart = False,
     skip_damaged: options.SkipDamaged = False,
     ignore_dolby_vision: options.IgnoreDolbyVision = False,
+    video_stream: options.VideoStream = None,
+    max_pixels: options.MaxPixels = None,
+    max_hours: options.MaxHours = DEFAULTS.max_hours,
     dry_run: options.DryRun = False,
     progress_file: options.ProgressPath = None,
     json_: options.Json = False,
@@ -132,6 +135,9 @@ def upscale(
             stall_timeout=stall_timeout,
             allow_damaged=skip_damaged,
             ignore_dolby_vision=ignore_dolby_vision,
+            video_stream=video_stream,
+            max_pixels=parse.most_pixels(max_pixels),
+            max_hours=max_hours,
             restart=restart,
         )
         manner = Manner(

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from vrinr_cli.engine import memory
+from vrinr_cli.engine.brightness import largest_shift, most_shift
 from vrinr_cli.engine.clip import ClipRenderer
 from vrinr_cli.engine.color import ColorConverter, Picture
 from vrinr_cli.engine.device import Compute
@@ -79,7 +80,7 @@ class EngineCounts:
     halvings: int = 0
     """How often memory ran out and the tile was halved."""
     redone_in_fp32: int = 0
-    """Frames whose reduced-precision result was not finite."""
+    """Frames whose reduced-precision result was not finite, or of another brightness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Engine:
         noise: Tensor | None = None,
         keep: float = 0.0,
         is_zero_shot: bool = False,
+        guards_brightness: bool = False,
         tile: int | None = None,
         memory_limit: int | None = None,
     ) -> None:
@@ -122,6 +124,8 @@ class Engine:
             keep: share of what the network removes that stays, 0 to 1.
             is_zero_shot: whether the whole residual of a network counts that has learned from clean video alone, as
                 where it shall denoise all the same.
+            guards_brightness: whether a result that is brighter or darker than its source by far counts as a fault, as
+                what is not finite does; not for weights that have learned to be.
             tile: side of a tile in pixels of the network's trunk; None measures and chooses.
             memory_limit: bytes; None takes a share of what is free.
         """
@@ -137,6 +141,7 @@ class Engine:
         self.watch: Watch = unwatched
         """What times the stages."""
         self.memory_limit = memory_limit
+        self.most_shift = most_shift(noise) if guards_brightness else math.inf
         self.lanes = lanes_for(compute.device)
         self.gain = 0.0
         self.clip: ClipRenderer | None = None
@@ -163,8 +168,8 @@ class Engine:
             may_end: whether the clip may end before the last wanted frame, as where its length is not known.
 
         Raises:
-            EngineError: memory does not suffice for the smallest tile, a result is not finite in float32, or a
-                wanted frame did not come.
+            EngineError: memory does not suffice for the smallest tile, a result is not finite or of another
+                brightness in float32, or a wanted frame did not come.
         """
         window = _Window(iter(frames))
         done = wanted.start
@@ -247,14 +252,17 @@ class Engine:
             else self._blocks(window, tiles, first, stop)
         )
         for index, residual in found:
-            yield window.frame(index), self._finite(window, index, tiles, residual)
+            yield window.frame(index), self._sound(window, index, tiles, residual)
             window.forget_before(index + 1 - self.context)
 
     def _of_clip(self, frame: Frame) -> Tensor | None:
         """What a network that was fitted to the clip adds; None for the plain methods."""
         if self.clip is None:
             return None
-        return self.clip.residual(self.converter.network_input(frame.planes), frame.index)
+        residual = self.clip.residual(self.converter.network_input(frame.planes), frame.index)
+        if not bool(torch.isfinite(residual.sum())):  # one number that is not makes the sum none
+            raise _wrong(frame.index, "not finite")
+        return residual
 
     def _blocks(self, window: "_Window", tiles: list[Tile], first: int, stop: int) -> Iterator[tuple[int, Tensor]]:
         networks = self._need()
@@ -328,21 +336,27 @@ class Engine:
         seen = torch.stack([region.flip(dims) for dims in self._need().mirrors])
         return seen.contiguous(memory_format=torch.channels_last)
 
-    def _finite(self, window: "_Window", index: int, tiles: list[Tile], residual: Tensor) -> Tensor:
-        """The residual if it is finite; else the frame computed again in float32."""
-        if bool(torch.isfinite(residual.sum())):  # one number that is not makes the sum none
+    def _sound(self, window: "_Window", index: int, tiles: list[Tile], residual: Tensor) -> Tensor:
+        """The residual if it is finite and leaves the brightness; else the frame computed again in float32."""
+        if not self._fault(residual):
             return residual
         networks = self._need()
         again = torch.zeros(3, *self.geometry.target_size, device=self.compute.device)
         for tile in tiles:
             for _, part in self._answers(window, networks.exact, tile, index, index + 1):
                 again[:, tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop] = part
-        if not bool(torch.isfinite(again).all()):
-            raise EngineError(
-                f"frame {index}: the network's result is not finite, in fp32 too", hint="use other weights"
-            )
+        fault = self._fault(again)
+        if fault:
+            raise _wrong(index, f"{fault}, in fp32 too")
         self.counts.redone_in_fp32 += 1
         return again
+
+    def _fault(self, residual: Tensor) -> str:
+        """What is wrong with what the network adds, in words; empty if nothing is."""
+        shift = largest_shift(residual, self.geometry.source_size)
+        if not math.isfinite(shift):
+            return "not finite"
+        return "of another brightness than its source" if shift > self.most_shift else ""
 
     def _tiles(self) -> list[Tile]:
         height, width = self._need().axes
@@ -561,6 +575,10 @@ def _under(watch: Watch, work: Callable[P, R]) -> Callable[P, R]:
 def _all(step: TrunkStep) -> list[object]:
     """What still waits in a step, computed here and now."""
     return list(step.finish())
+
+
+def _wrong(index: int, what: str) -> EngineError:
+    return EngineError(f"frame {index}: the network's result is {what}", hint="use other weights")
 
 
 def _absent(index: int) -> EngineError:

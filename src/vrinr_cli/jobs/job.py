@@ -44,20 +44,21 @@ from vrinr_cli.jobs.executors.here import Here
 from vrinr_cli.jobs.executors.orders import Finished, Hooks, Order
 from vrinr_cli.jobs.executors.worker import places
 from vrinr_cli.jobs.executors.workers import Workers
+from vrinr_cli.jobs.fallback import plan_that_opens
 from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.journal import ChunkReport, Journal, peek_all
+from vrinr_cli.jobs.long_waits import LongWait
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.parts import Part, runs_in_words
-from vrinr_cli.jobs.plan import Chunk, Plan, make_plan
+from vrinr_cli.jobs.plan import Chunk, Plan
 from vrinr_cli.jobs.request import LONGEST_NAME, JobRequest
 from vrinr_cli.jobs.row import is_row_name, probe_any, row_target
 from vrinr_cli.jobs.row_write import check_row, write_pictures
-from vrinr_cli.jobs.run import make_resources, peak_memory
+from vrinr_cli.jobs.run import REDONE, make_resources, peak_memory
 from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.jobs.stalls import DEFAULT_SECONDS, Pulse, Watchdog, stall_words
 from vrinr_cli.jobs.unfinished import stopped_job
 from vrinr_cli.video.containers import container_for
-from vrinr_cli.video.encoders import check_opens
 from vrinr_cli.video.join import ChunkFile, Cut, Joined, check_holds, join
 from vrinr_cli.video.origin import MARK
 from vrinr_cli.video.pictures.kinds import is_picture, kind_of_name, kind_to_write
@@ -96,6 +97,8 @@ class _Job:
     """Asked between frames and steps."""
     pulse: Pulse = field(default_factory=Pulse)
     """Beats as the job comes on."""
+    long_wait: LongWait | None = None
+    """Says once that a CPU will take hours; None where nobody is surprised by it."""
     cluster: str = ""
     """Where a cluster makes the chunks, "cpu of 2 nodes"; empty without one."""
 
@@ -132,6 +135,9 @@ class _Job:
         if done > self.done:
             self.done = done
             self.listen(Advanced(done, self.frames, len(self.reports)))
+            words = self.long_wait.after(done, self.frames) if self.long_wait is not None else ""
+            if words:
+                self.note(words)
         self.go_on()
 
     def go_on(self) -> None:
@@ -395,9 +401,8 @@ def planned(
     with pulse.at("looking at the source"):
         is_row_written = container_for(output).holds_pictures
         info = probe_any(source, options, is_row_written=is_row_written, on_packet=pulse.beat)
-        plan = make_plan(info, output, options, pulse.beat)
-    with pulse.at("trying the encoder"):
-        check_opens(plan.target)
+    with pulse.at("planning and trying the encoder"):
+        plan = plan_that_opens(info, output, options, pulse.beat)
     if plan.first_number is not None:
         check_row(plan, output, overwrite=overwrite, has_work=JobFolder(output).has_work)
     return plan, output, computes
@@ -630,6 +635,9 @@ def _make_chunks(job: _Job, options: UpscaleOptions) -> None:
             job.note(text)
         if job.resumed:
             job.note(f"resuming: {job.resumed} of {job.frames} frames are done")
+        is_surprising = options.device == "auto" and options.cluster is None and job.plan.method == "vrinr"
+        if is_surprising and all(compute.device.type == "cpu" for compute in job.computes):
+            job.long_wait = LongWait(options)
         journal = Journal(job.folder.journal_path)
         hooks = Hooks(before=lambda: _before_chunk(job), advance=job.advance, note=job.note, pulse=job.pulse)
         for finished in executor.run(job.orders, hooks):
@@ -683,7 +691,7 @@ def _check_complete(job: _Job) -> None:
 def _note_losses(job: _Job, reports: Sequence[ChunkReport], joined: Joined) -> None:
     repeated, redone = sum(r.repeated for r in reports), sum(r.redone_in_fp32 for r in reports)
     if redone:
-        job.note(f"{counted(redone, 'frame')} came out not finite and computed again in fp32")
+        job.note(f"{counted(redone, 'frame')} {REDONE}")
     if repeated:
         job.note(f"the source is damaged: the last good picture stands in for {counted(repeated, 'frame')}")
     if joined.lost_sound:

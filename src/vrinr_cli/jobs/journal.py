@@ -34,7 +34,7 @@ class ChunkReport:
     repeated: int
     """Damaged source frames in whose place the last good picture stands."""
     redone_in_fp32: int
-    """Frames whose reduced-precision result was not finite."""
+    """Frames whose reduced-precision result was not finite, or of another brightness."""
     seconds: float
     """Time that it took."""
     cuts: int = 0

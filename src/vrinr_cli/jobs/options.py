@@ -11,6 +11,7 @@ from typing import Literal
 from vrinr_cli.errors import OptionError
 from vrinr_cli.jobs.size import SizeRequest
 from vrinr_cli.jobs.stalls import DEFAULT_SECONDS
+from vrinr_cli.video.limits import LARGEST_PICTURE, LONGEST_HOURS, MOST_PIXELS, Wanted, pixels_in_words
 
 AudioChoice = Literal["auto", "copy", "aac", "none"]
 Method = Literal["vrinr", "bicubic", "lanczos"]
@@ -65,6 +66,12 @@ class UpscaleOptions:
 
     denoise: DenoiseOptions | None = None
     """None takes no noise away."""
+    video_stream: int | None = None
+    """Index of the stream in the source; None is the one flagged as default, or else the first."""
+    max_pixels: int = LARGEST_PICTURE
+    """That a frame of the source may have."""
+    max_hours: float = LONGEST_HOURS
+    """From the first frame of the source to the last."""
     size: SizeRequest = field(default_factory=lambda: SizeRequest(scale="2"))
     """How large."""
     weights: str = "general"
@@ -137,12 +144,28 @@ class UpscaleOptions:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise OptionError(f"{name.replace('_', ' ')} is {value}", hint=f"choose {least} or more")
+        self._check_source()
         if self.cluster is not None:
             self._check_cluster(self.cluster)
         if not 0 <= self.stall_timeout < float("inf"):
             raise OptionError(f"stall timeout is {self.stall_timeout:g}", hint="choose seconds, or 0 to wait for ever")
         if not 0 <= self.threads <= 1024:
             raise OptionError(f"threads is {self.threads}", hint="choose 0 to 1024")
+
+    @property
+    def wanted(self) -> Wanted:
+        """What a source is opened for."""
+        return Wanted(video_stream=self.video_stream, most_pixels=self.max_pixels, longest_hours=self.max_hours)
+
+    def _check_source(self) -> None:
+        if self.video_stream is not None and self.video_stream < 0:
+            raise OptionError(f"video stream is {self.video_stream}", hint="streams count from 0")
+        if not 1 <= self.max_pixels <= MOST_PIXELS:
+            raise OptionError(
+                f"max pixels is {pixels_in_words(self.max_pixels)}", hint=f"choose up to {MOST_PIXELS}: FFmpeg's limit"
+            )
+        if not 0 < self.max_hours < float("inf"):
+            raise OptionError(f"max hours is {self.max_hours:g}", hint="choose hours above 0")
 
     def _check_cluster(self, address: str) -> None:
         match = _CLUSTER.fullmatch(address)

@@ -25,7 +25,7 @@ from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.noise import NoiseChoice, choose_from, noise_of
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.plan import WeightsChoice, choose_weights
-from vrinr_cli.jobs.run import engine_of, peak_memory
+from vrinr_cli.jobs.run import REDONE, engine_of, peak_memory
 from vrinr_cli.jobs.size import SAME_SHAPE, target_size
 from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.video.files import cause_of, sync_file
@@ -46,6 +46,8 @@ VIDEO_ONLY = {
     "cuts": "--cuts",
     "deinterlace": "--deinterlace",
     "ignore_dolby_vision": "--ignore-dolby-vision",
+    "video_stream": "--video-stream",
+    "max_hours": "--max-hours",
     "codec": "--codec",
     "crf": "--crf",
     "bitrate": "--bitrate",
@@ -176,12 +178,17 @@ def plan_picture(
         raise OptionError("several devices for one picture", hint="choose one --device")
     if options.threads:
         torch.set_num_threads(options.threads)
-    still = read_picture(source, allow_damaged=options.allow_damaged)
+    still = read_picture(source, allow_damaged=options.allow_damaged, most_pixels=options.max_pixels)
     info = info_of_picture(source, still)
     size = target_size(options.size, still.size, is_turned=is_turned(still.tags.orientation))
     has_alpha = still.alpha is not None
     target = choose_picture_target(
-        kind_to_write(output), still.format, _as_seen(size, still), has_alpha=has_alpha, is_lossy=still.is_lossy
+        kind_to_write(output),
+        still.format,
+        _as_seen(size, still),
+        has_alpha=has_alpha,
+        is_lossy=still.is_lossy,
+        source_size=_as_seen(still.size, still),
     )
     chosen = choose_weights(options, info, size, range(1)) if options.method == "vrinr" else None
     noise = _noise(options, info, still, chosen)
@@ -225,7 +232,14 @@ def make_picture_engine(plan: PicturePlan, options: UpscaleOptions, geometry: Ge
     model = weights.load(plan.weights.path) if plan.weights else None
     geometry = geometry or geometry_of(plan)
     return engine_of(
-        plan.method, plan.noise, plan.compute, model, geometry, tile=options.tile, memory_limit=options.memory
+        plan.method,
+        plan.noise,
+        plan.compute,
+        model,
+        geometry,
+        kind=plan.weights.kind if plan.weights else "",
+        tile=options.tile,
+        memory_limit=options.memory,
     )
 
 
@@ -310,7 +324,7 @@ def _started(plan: PicturePlan) -> Started:
 def _late_notes(engine: Engine) -> tuple[str, ...]:
     told = {
         f"memory ran out; the tile is {engine.counts.tile} pixels now": engine.counts.halvings,
-        "the picture came out not finite and was computed again in fp32": engine.counts.redone_in_fp32,
+        f"the picture {REDONE}": engine.counts.redone_in_fp32,
     }
     return tuple(text for text, count in told.items() if count)
 

@@ -150,16 +150,7 @@ def make_plan(
     source = as_read(source, options, on_picture)
     size = target_size(options.size, source.size, is_turned=source.rotation in (90, 270))
     container = container_for(output)
-    request = EncoderRequest(
-        codec=options.codec,
-        crf=options.crf,
-        bitrate=options.bitrate,
-        preset=options.preset,
-        pix_fmt=options.pix_fmt,
-        options=options.encoder_options,
-    )
-    if container.holds_pictures:
-        request = chunk_request(source, output)
+    request = chunk_request(source, output) if container.holds_pictures else encoder_request(options)
     target = choose_video_target(request, source, size, container)
     target = replace(target, sample_aspect_ratio=scaled_shape(source.size, size, source.sample_aspect_ratio))
     if container.holds_pictures:
@@ -172,6 +163,22 @@ def make_plan(
         actions=plan_streams(source, container, audio=options.audio),
         holds_pictures=container.holds_pictures,
         on_picture=on_picture,
+    )
+
+
+def encoder_request(options: UpscaleOptions) -> EncoderRequest:
+    """What was asked of the encoder.
+
+    Raises:
+        OptionError: a value that every encoder refuses.
+    """
+    return EncoderRequest(
+        codec=options.codec,
+        crf=options.crf,
+        bitrate=options.bitrate,
+        preset=options.preset,
+        pix_fmt=options.pix_fmt,
+        options=options.encoder_options,
     )
 
 

@@ -23,10 +23,11 @@ from vrinr_cli.errors import InputError, OptionError, TargetError, VrinrError, c
 from vrinr_cli.frame import Frame, Plane
 from vrinr_cli.jobs import labels, weights
 from vrinr_cli.jobs.events import Advanced, Listener, Noted, Started, Stepped, ignore
+from vrinr_cli.jobs.fallback import plan_that_opens
 from vrinr_cli.jobs.folder import name_anew
 from vrinr_cli.jobs.job import check_place, default_output, device_words
 from vrinr_cli.jobs.options import UpscaleOptions
-from vrinr_cli.jobs.plan import Chunk, Plan, make_plan
+from vrinr_cli.jobs.plan import Chunk, Plan
 from vrinr_cli.jobs.run import frames_around, geometry_of, make_engine, processors
 from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.jobs.spot import Pixels, Upright, Window, best_window, grid_of, grown, target_window, window_around
@@ -35,7 +36,6 @@ from vrinr_cli.jobs.trial import cropped, try_out
 from vrinr_cli.model.clip_network import ClipNetwork
 from vrinr_cli.model.network import VrInr
 from vrinr_cli.video.containers import CONTAINERS, container_for
-from vrinr_cli.video.encoders import check_opens
 from vrinr_cli.video.files import cause_of, sync_file
 from vrinr_cli.video.join import ChunkFile, Cut, check_holds, join
 from vrinr_cli.video.probe import probe
@@ -134,9 +134,8 @@ def preview(
     computes = choose_all(options.device, options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
-    info = probe(source, allow_damaged=options.allow_damaged)
-    plan = make_plan(info, _holding(default_output(source, options), options.codec), options)
-    check_opens(plan.target)
+    info = probe(source, allow_damaged=options.allow_damaged, wanted=options.wanted)
+    plan = plan_that_opens(info, _holding(default_output(source, options), options.codec), options)
     preparer = _Look(plan, computes, options, look, listen)
     with tempfile.TemporaryDirectory(prefix="vrinr-") as place:
         clip = _clip_plan(plan, outputs.clip, options, preparer.frames) if outputs.clip is not None else None
@@ -226,8 +225,7 @@ def _name(part: Path, target: Path, *, overwrite: bool) -> None:
 def _clip_plan(plan: Plan, output: Path | None, options: UpscaleOptions, frames: range) -> Plan:
     """The whole job, as it would be encoded in the clip's container, of the clip's frames."""
     plain = replace(options, denoise=None, method="bicubic")
-    target = make_plan(plan.source, _known(output), plain)
-    check_opens(target.target)
+    target = plan_that_opens(plan.source, _known(output), plain)
     return replace(
         plan,
         target=target.target,

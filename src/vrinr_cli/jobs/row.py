@@ -20,6 +20,7 @@ _WIDE = frozenset({9, 11, 12})
 """H.273 primaries that are wider than sRGB's: BT.2020, P3."""
 _HDR = frozenset({16, 18})
 """H.273 transfers: PQ and HLG."""
+_OF_FILES = {"video_stream": "--video-stream", "max_hours": "--max-hours"}
 _ENCODING = {
     "codec": "--codec",
     "crf": "--crf",
@@ -51,9 +52,12 @@ def probe_any(
     """
     if row_of_source(source) is None:
         _refuse(options, {"fps": "--fps"}, "on a source that is no row of pictures")
-        info = probe(source, allow_damaged=options.allow_damaged, on_packet=on_packet)
+        info = probe(source, allow_damaged=options.allow_damaged, wanted=options.wanted, on_packet=on_packet)
     else:
-        info = probe_sequence(source, rate=options.fps, allow_damaged=options.allow_damaged)
+        _refuse(options, _OF_FILES, "on a row of pictures")
+        info = probe_sequence(
+            source, rate=options.fps, allow_damaged=options.allow_damaged, most_pixels=options.max_pixels
+        )
         if options.fps is None and not is_row_written:
             note = f"no rate is given: {DEFAULT_RATE} pictures a second are taken, see --fps"
             info = replace(info, notes=(*info.notes, note))
@@ -81,9 +85,11 @@ def row_target(target: VideoTarget, source: SourceInfo, output: Path) -> Picture
         TargetError: such a file cannot be so large.
     """
     turned = is_turned(orientation_of(source.display_matrix))
-    size = target.size[::-1] if turned else target.size
+    size, before = (size[::-1] if turned else size for size in (target.size, source.size))
     is_lossy = source.container != "pictures" or source.codec == "mjpeg"
-    return choose_picture_target(kind_to_write(output), target.format, size, has_alpha=False, is_lossy=is_lossy)
+    return choose_picture_target(
+        kind_to_write(output), target.format, size, has_alpha=False, is_lossy=is_lossy, source_size=before
+    )
 
 
 def row_notes(target: VideoTarget, source: SourceInfo, kind: PictureKind) -> tuple[str, ...]:

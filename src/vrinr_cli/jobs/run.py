@@ -28,6 +28,10 @@ QUEUE_BYTES = 64 << 20
 QUEUE_FRAMES = 8
 
 
+REDONE = "came out not finite or of another brightness, and computed again in fp32"
+"""What is said of such frames, behind how many they are."""
+
+
 @dataclass(slots=True)
 class Resources:
     """What a worker holds for all its chunks."""
@@ -86,7 +90,8 @@ def make_engine(
     memory_limit: int | None,
 ) -> Engine:
     """The engine that does what a plan says, to pictures of any size."""
-    return engine_of(plan.method, plan.noise, compute, model, geometry, tile=tile, memory_limit=memory_limit)
+    kind = plan.weights.kind if plan.weights else ""
+    return engine_of(plan.method, plan.noise, compute, model, geometry, kind=kind, tile=tile, memory_limit=memory_limit)
 
 
 def engine_of(
@@ -96,10 +101,11 @@ def engine_of(
     model: VrInr | ClipNetwork | None,
     geometry: Geometry,
     *,
+    kind: str,
     tile: int | None,
     memory_limit: int | None,
 ) -> Engine:
-    """The engine for a method and a choice about noise."""
+    """The engine for a method, a choice about noise, and weights of a kind (`model.header.KINDS`)."""
     return Engine(
         model,
         geometry,
@@ -108,6 +114,7 @@ def engine_of(
         noise=noise.as_tensor() if noise else None,
         keep=noise.keep_grain if noise else 0.0,
         is_zero_shot=noise.is_zero_shot if noise else False,
+        guards_brightness=kind == "general",  # a correction may have learned another brightness from its reference
         tile=tile,
         memory_limit=memory_limit,
     )

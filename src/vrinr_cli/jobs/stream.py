@@ -33,19 +33,20 @@ from vrinr_cli.errors import (
 from vrinr_cli.frame import Frame
 from vrinr_cli.jobs import disk
 from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, Started, Stepped, ignore
+from vrinr_cli.jobs.fallback import target_that_opens
 from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.job import check_target, device_words, made_by
 from vrinr_cli.jobs.noise import noise_of
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
-from vrinr_cli.jobs.plan import Chunk, Plan, as_read, plan_with
+from vrinr_cli.jobs.plan import Chunk, Plan, as_read, encoder_request, plan_with
 from vrinr_cli.jobs.row import probe_any
-from vrinr_cli.jobs.run import Resources, frames_around, make_resources, peak_memory, queue_length
+from vrinr_cli.jobs.run import REDONE, Resources, frames_around, make_resources, peak_memory, queue_length
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.sources import check_source
 from vrinr_cli.video.containers import container_for
 from vrinr_cli.video.cuts import mark_cuts
-from vrinr_cli.video.encoders import EncoderRequest, VideoTarget, check_opens, choose_video_target
+from vrinr_cli.video.encoders import VideoTarget, choose_video_target
 from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.info import SourceInfo
 from vrinr_cli.video.join import ChunkFile, Cut, check_holds, join
@@ -98,7 +99,9 @@ def upscale_stream(
     with _nothing_promised(), contextlib.ExitStack() as stack:
         piped = None
         if isinstance(source, PipeInput):
-            piped = stack.enter_context(open_piped(source, allow_damaged=options.allow_damaged))
+            piped = stack.enter_context(
+                open_piped(source, allow_damaged=options.allow_damaged, most_pixels=options.max_pixels)
+            )
             info = piped.info
         else:
             info = as_read(probe_any(source, options, is_row_written=False), options)
@@ -121,6 +124,8 @@ def check_options(options: UpscaleOptions, *, from_pipe: bool, to_pipe: bool) ->
         "--start-number": options.start_number is not None,
         "--deinterlace": options.deinterlace in ("on", "double"),
         "--ignore-dolby-vision": options.ignore_dolby_vision,
+        "--video-stream": options.video_stream is not None,
+        "--max-hours": options.max_hours != _DEFAULTS.max_hours,
     }
     times = {"--start": options.start is not None, "--end": options.end is not None}
     sound = {"--audio": options.audio != _DEFAULTS.audio}
@@ -243,18 +248,14 @@ def _to_pipe(asked: _Asked, output: PipeOutput, kind: PipeFormat) -> JobReport:
 
 
 def _to_file(asked: _Asked, output: Path, *, overwrite: bool) -> JobReport:
-    options, container = asked.options, container_for(output)
-    request = EncoderRequest(
-        codec=options.codec,
-        crf=options.crf,
-        bitrate=options.bitrate,
-        preset=options.preset,
-        pix_fmt=options.pix_fmt,
-        options=options.encoder_options,
+    container = container_for(output)
+    target = target_that_opens(
+        lambda options: choose_video_target(encoder_request(options), asked.info, asked.size, container),
+        asked.options,
+        container,
+        asked.info.size,
     )
-    target = choose_video_target(request, asked.info, asked.size, container)
     target = replace(target, sample_aspect_ratio=asked.shape)
-    check_opens(target)
     with _own_folder(output) as folder:
         trial = replace(asked.info, path=folder.path / "trial.mkv")  # has no other streams, as the pipe
         check_holds(trial, target, container, (), folder.path)
@@ -350,9 +351,7 @@ def _report(job: _Job, size: int, error: Fraction = Fraction(0)) -> JobReport:
     plan, counts, piped = job.plan, job.resources.engine.counts, job.asked.piped
     told = {
         f"{counted(job.cuts, 'scene cut')} seen: no picture was mixed with one beyond a cut": job.cuts,
-        f"{counted(counts.redone_in_fp32, 'frame')} came out not finite and computed again in fp32": (
-            counts.redone_in_fp32
-        ),
+        f"{counted(counts.redone_in_fp32, 'frame')} {REDONE}": counts.redone_in_fp32,
         f"the source is damaged: the last good picture stands in for {counted(len(job.repeated), 'frame')}": (
             job.repeated
         ),

@@ -60,7 +60,7 @@ def stream_bytes(info: SourceInfo, run: range) -> int:
     inside = range(line.pts[run.start], line.pts[run.stop - 1] + 1)
     try:
         with open_written(info.path) as container:
-            packets = container.demux(main_video(container, info.path))
+            packets = container.demux(main_video(container, info.path, info.wanted))
             return sum(p.size for p in packets if is_whole or (p.pts is not None and p.pts in inside))
     except (av.FFmpegError, OSError) as error:
         raise InputError(f"{info.path.name}: cannot be read ({error})", hint="copy the file again") from error

@@ -23,11 +23,12 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from vrinr_cli.errors import InputError, OptionError, TargetError, printable
+from vrinr_cli.errors import EncoderError, InputError, OptionError, TargetError, printable
 from vrinr_cli.frame import ChromaSite, ColorSpec, Family, Frame, Matrix, Plane, PlaneFormat, Range
 from vrinr_cli.video.containers import Container
 from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.info import SourceInfo, Timeline
+from vrinr_cli.video.limits import scale_hint
 from vrinr_cli.video.pixels import plane_format, to_av_frame
 
 _X26_PRESETS = (
@@ -70,6 +71,9 @@ class _Encoder:
     max_rate: int = 1000
     """Most frames a second that may be declared."""
     least_side: int = 1
+    most_sides: tuple[int, int] = (65535, 65535)
+    """(height, width) of its largest pictures; that of all FFmpeg has bounds beside."""
+    most_pixels: int = 2**31
     options: Mapping[str, str] = field(default_factory=dict)
     parameter_option: str = ""
     """Option that holds the encoder library's own parameters, as k=v:k=v."""
@@ -92,6 +96,7 @@ ENCODERS: Mapping[str, _Encoder] = {
         preset="medium",
         presets=_X26_PRESETS,
         max_depth=10,
+        most_sides=(16384, 16384),
         options={"threads": "4"},  # the bytes depend on it
         parameter_option="x264-params",
         display_parameter="mastering-display",
@@ -104,6 +109,7 @@ ENCODERS: Mapping[str, _Encoder] = {
         preset="medium",
         presets=_X26_PRESETS,
         max_depth=10,
+        most_pixels=16384 * 8704,  # level 7.2
         least_side=64,  # x265 4.1 overwrites its memory at 48x17 and less
         parameter_option="x265-params",
         # no text about threads in the headers, which must be equal in all chunks
@@ -121,6 +127,7 @@ ENCODERS: Mapping[str, _Encoder] = {
         max_depth=10,
         max_rate=240,
         least_side=16,
+        most_sides=(8704, 16384),
         parameter_option="svtav1-params",
         display_parameter="mastering-display",
         display_units=(None, None),
@@ -223,6 +230,7 @@ def choose_video_target(
     Raises:
         OptionError: a preset, crf, pixel format or option that the encoder does not have.
         TargetError: a codec that the container does not hold.
+        EncoderError: an encoder that is missing here.
     """
     codec = request.codec or _default_codec(request, info, size, container)
     if codec not in container.video_codecs:
@@ -257,11 +265,17 @@ def choose_video_target(
     return replace(target, notes=_notes(target, info))
 
 
-def check_opens(target: VideoTarget, *, threads: int = 1) -> None:
+def check_opens(target: VideoTarget, *, threads: int = 1, source_size: tuple[int, int] | None = None) -> None:
     """Encodes one gray frame at full size, to nowhere.
 
+    Args:
+        target: what will be encoded.
+        threads: as for `set_up_encoder`.
+        source_size: (height, width), for the largest scale that fits where this one does not.
+
     Raises:
-        TargetError: the encoder does not open, or does not take the frame.
+        EncoderError: the encoder does not open.
+        TargetError: it does not take such a picture.
     """
     height, width = target.size
     least = ENCODERS[target.codec].least_side
@@ -270,8 +284,7 @@ def check_opens(target: VideoTarget, *, threads: int = 1) -> None:
             f"{target.encoder} does not encode {width}x{height}",
             hint=f"{least}x{least} is its least, choose another --codec or a larger --scale",
         )
-    if (height + 128) * (width + 128) >= _PICTURE_LIMIT:
-        raise TargetError(f"{width}x{height} is larger than any encoder takes", hint="choose a smaller --scale")
+    _check_not_too_large(target, source_size)
     try:
         middle = gray_frame(target, Timeline((0,), (1,), target.time_base))
         frame = to_av_frame(repeat_edges(middle.planes, target), target.format)
@@ -280,12 +293,37 @@ def check_opens(target: VideoTarget, *, threads: int = 1) -> None:
         set_up_encoder(context, target, threads=threads)
         packets = context.encode(as_encoded(frame, target)) + context.encode(None)
     except (FFmpegError, ValueError, MemoryError) as error:
-        raise TargetError(
+        raise EncoderError(
             f"{target.encoder} does not open for {width}x{height} {target.pix_fmt}: {cause_of(error)}",
             hint="choose another --codec, --pix-fmt or a smaller size",
+            encoder=target.encoder,
         ) from error
     if len(packets) != 1:
         raise TargetError(f"{target.encoder} made {len(packets)} packets of one frame", hint="choose another --codec")
+
+
+def _check_not_too_large(target: VideoTarget, source_size: tuple[int, int] | None) -> None:
+    height, width = target.size
+    encoder = ENCODERS[target.codec]
+
+    def fits(size: tuple[int, int]) -> bool:
+        return _fits_any(size) and _fits(size, encoder)
+
+    if not _fits_any(target.size):
+        hint = scale_hint(source_size, target.size, fits)
+        raise TargetError(f"{width}x{height} is larger than any encoder takes", hint=hint)
+    if not _fits(target.coded_size, encoder):
+        hint = f"{scale_hint(source_size, target.size, fits)}, or choose another --codec"
+        raise TargetError(f"{width}x{height} is larger than {target.encoder} takes", hint=hint)
+
+
+def _fits_any(size: tuple[int, int]) -> bool:
+    return (size[0] + 128) * (size[1] + 128) < _PICTURE_LIMIT
+
+
+def _fits(size: tuple[int, int], encoder: _Encoder) -> bool:
+    is_within = all(side <= most for side, most in zip(size, encoder.most_sides, strict=True))
+    return is_within and size[0] * size[1] <= encoder.most_pixels
 
 
 def gray_frame(target: VideoTarget, timeline: Timeline) -> Frame:
@@ -373,7 +411,7 @@ def _asked_depth(pix_fmt: str) -> int:
 def _check_available(encoder: _Encoder) -> None:
     if encoder.name not in av.codecs_available:
         here = [codec for codec, known in ENCODERS.items() if known.name in av.codecs_available]
-        raise TargetError(f"the encoder {encoder.name} is missing here", hint=_choose(here))
+        raise EncoderError(f"the encoder {encoder.name} is missing here", hint=_choose(here), encoder=encoder.name)
 
 
 def _encodable(encoder: _Encoder) -> dict[str, PlaneFormat]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from vrinr_cli.frame import ColorSpec, PlaneFormat
+from vrinr_cli.video.limits import LARGEST_PICTURE, Wanted
 
 StreamKind = Literal["video", "audio", "subtitle", "attachment", "data"]
 FieldOrder = Literal["top", "bottom"]
@@ -105,8 +106,15 @@ class SourceInfo:
     fields: Fields | None = None
     """How its frames are deinterlaced while they are read. Times, key frames and rate are then of the frames that are
     made; None is as they are stored. See `video.fields`."""
+    most_pixels: int = LARGEST_PICTURE
+    """That a frame may have."""
     notes: tuple[str, ...] = ()
     """One line each: what a user should know (interlaced, guessed color, dropped Dolby Vision ...)."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the file is opened for, once it is probed."""
+        return Wanted(video_stream=self.video_stream, most_pixels=self.most_pixels)
 
     @property
     def duration(self) -> Fraction:

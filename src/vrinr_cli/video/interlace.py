@@ -222,6 +222,6 @@ def _in_step(tops: Sequence[int], bottoms: Sequence[int], phase: int, apart: int
 
 def _header_order(info: SourceInfo) -> FieldOrder | None:
     with open_source(info.path) as container:
-        said = main_video(container, info.path).codec_context.field_order
+        said = main_video(container, info.path, info.wanted).codec_context.field_order
     orders: dict[int, FieldOrder] = {2: "top", 3: "bottom", 4: "top", 5: "bottom"}  # AVFieldOrder TT, BB, TB, BT
     return orders.get(int(said))

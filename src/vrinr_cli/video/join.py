@@ -21,7 +21,7 @@ from typing import Any, Self
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from vrinr_cli.errors import EncodeError, TargetError, VerifyError, VrinrError, printable
@@ -31,7 +31,7 @@ from vrinr_cli.video.files import cause_of, open_target, open_written, sync_file
 from vrinr_cli.video.growing import told_of_writes
 from vrinr_cli.video.info import SourceInfo, StreamKind
 from vrinr_cli.video.matroska import Shape, complete_video_track
-from vrinr_cli.video.source import open_source
+from vrinr_cli.video.source import is_picture, open_source
 from vrinr_cli.video.tracks import ConvertedAudio, Track, Window, add_track, name_stream, packets_of, refused
 from vrinr_cli.video.writer import ChunkWriter, WrittenChunk
 
@@ -286,6 +286,17 @@ class _Joiner:
             if track is not None and not adds_gaps:
                 self._counted.add(len(self._streams))
             self._streams.append(JoinedStream(action.kind, None, action.is_picture))
+        self._flag_restored()
+
+    def _flag_restored(self) -> None:
+        """Of several videos the restored one is what players show, whichever they showed before."""
+        videos = [video for video in self._result.streams.video if not is_picture(video)]
+        if len(videos) == 1:
+            return
+        for video in videos:
+            is_restored = video.index == self._video.index
+            flags = video.disposition & ~Disposition.default
+            video.disposition = flags | Disposition.default if is_restored else flags
 
     def copy_tags(self, tags: dict[str, str]) -> None:
         """Global tags and chapters."""

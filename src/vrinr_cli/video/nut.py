@@ -14,9 +14,10 @@ from vrinr_cli.errors import EncodeError, InputError
 from vrinr_cli.frame import Frame, PlaneFormat
 from vrinr_cli.video.encoders import VideoTarget
 from vrinr_cli.video.files import BITEXACT, cause_of
+from vrinr_cli.video.limits import LARGEST_PICTURE, more_pixels
 from vrinr_cli.video.pipes import PipeInput, PipeOutput
 from vrinr_cli.video.pixels import to_av_frame
-from vrinr_cli.video.source import LARGEST_PICTURE, decoder_name, decoder_of, is_picture
+from vrinr_cli.video.source import decoder_name, decoder_of, is_picture
 
 MAGIC = b"nut/multimedia container\0"
 _HEADERS, _AROUND_PACKET = 1 << 14, 128
@@ -33,19 +34,23 @@ def holds(kind: PlaneFormat) -> bool:
 class NutInput:
     """A NUT stream that comes through a pipe. Used as a context manager."""
 
-    def __init__(self, pipe: PipeInput) -> None:
+    def __init__(self, pipe: PipeInput, most_pixels: int = LARGEST_PICTURE) -> None:
         """Reads the head of it.
+
+        Args:
+            pipe: the bytes.
+            most_pixels: that a picture may have.
 
         Raises:
             InputError: it is no NUT, or without video that can be read.
         """
-        self._pipe = pipe
+        self._pipe, self._most_pixels = pipe, most_pixels
         try:
             self._container: InputContainer = av.open(pipe, mode="r", format="nut", metadata_errors="replace")
         except (av.FFmpegError, ValueError) as error:
             raise _damaged("its head", f"is cut or damaged: {cause_of(error)}") from error
         try:
-            self.stream = _video(self._container)
+            self.stream = _video(self._container, most_pixels)
         except InputError:
             self._container.close()
             raise
@@ -61,7 +66,7 @@ class NutInput:
         Raises:
             InputError: a picture is cut or damaged; says which.
         """
-        context = decoder_of(self.stream, decoder_name(self.stream))
+        context = decoder_of(self.stream, decoder_name(self.stream), most_pixels=self._most_pixels)
         is_raw, size = context.codec.name == "rawvideo", 0
         number = packets = known = 0
         try:
@@ -152,15 +157,15 @@ class _Parts:
         return parts
 
 
-def _video(container: InputContainer) -> VideoStream:
+def _video(container: InputContainer, most_pixels: int) -> VideoStream:
     videos = [stream for stream in container.streams.video if not is_picture(stream)]
     if not videos or videos[0].codec_context is None:
         raise InputError("stdin: no video in it that can be read", hint="ffmpeg ... -c:v rawvideo -f nut -")
     width, height = videos[0].codec_context.width, videos[0].codec_context.height
-    if width * height > LARGEST_PICTURE:
+    if width * height > most_pixels:
         raise InputError(
             f"stdin: its picture is {width}x{height}, too large to be read",
-            hint="8192x8192 pixels are the most, in any shape",
+            hint=more_pixels((height, width), most_pixels),
         )
     return videos[0]
 

@@ -19,6 +19,7 @@ from vrinr_cli.errors import InputError, counted
 from vrinr_cli.frame import ColorSpec, Family, Frame, Plane, PlaneFormat, Range
 from vrinr_cli.video import nut, y4m
 from vrinr_cli.video.info import SourceInfo, Timeline
+from vrinr_cli.video.limits import LARGEST_PICTURE
 from vrinr_cli.video.pipes import PipeInput
 from vrinr_cli.video.pixels import has_alpha, plane_format, planes_of
 from vrinr_cli.video.tags import color_of, guess_notes, guessed_matrix, sample_aspect_ratio_of
@@ -128,21 +129,22 @@ class PipedSource:
         return max(said, latest + 1)
 
 
-def open_piped(pipe: PipeInput, *, allow_damaged: bool = False) -> PipedSource:
+def open_piped(pipe: PipeInput, *, allow_damaged: bool = False, most_pixels: int = LARGEST_PICTURE) -> PipedSource:
     """What comes through a pipe, by its first bytes, with one frame at least.
 
     Args:
         pipe: the bytes.
         allow_damaged: end a clip where it is cut or damaged, instead of failing.
+        most_pixels: that a picture may have.
 
     Raises:
         InputError: nothing comes, neither y4m nor NUT does, or no whole frame.
     """
     head = pipe.peek(len(nut.MAGIC))
     if head.startswith(y4m.MAGIC):
-        clip = _open_y4m(pipe, allow_damaged=allow_damaged)
+        clip = _open_y4m(pipe, most_pixels, allow_damaged=allow_damaged)
     elif head == nut.MAGIC:
-        clip = _open_nut(pipe, allow_damaged=allow_damaged)
+        clip = _open_nut(pipe, most_pixels, allow_damaged=allow_damaged)
     else:
         raise _neither(head)
     if not clip.peek(1):
@@ -151,8 +153,8 @@ def open_piped(pipe: PipeInput, *, allow_damaged: bool = False) -> PipedSource:
     return clip
 
 
-def _open_y4m(pipe: PipeInput, *, allow_damaged: bool) -> PipedSource:
-    header = y4m.read_header(pipe)
+def _open_y4m(pipe: PipeInput, most_pixels: int, *, allow_damaged: bool) -> PipedSource:
+    header = y4m.read_header(pipe, most_pixels)
     kind = header.format
     plain_range = Range.FULL if kind.family is Family.GRAY else Range.LIMITED
     color = ColorSpec(
@@ -172,8 +174,8 @@ def _open_y4m(pipe: PipeInput, *, allow_damaged: bool) -> PipedSource:
     return PipedSource(info, pictures, allow_damaged=allow_damaged)
 
 
-def _open_nut(pipe: PipeInput, *, allow_damaged: bool) -> PipedSource:
-    source = nut.NutInput(pipe)
+def _open_nut(pipe: PipeInput, most_pixels: int, *, allow_damaged: bool) -> PipedSource:
+    source = nut.NutInput(pipe, most_pixels)
     try:
         pictures = source.pictures()
         first = _first(pictures)

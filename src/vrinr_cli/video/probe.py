@@ -1,6 +1,7 @@
 """What a source is: its streams, its picture and the times of its frames, found by reading it once."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +15,17 @@ from vrinr_cli.errors import InputError
 from vrinr_cli.frame import ColorSpec, PlaneFormat
 from vrinr_cli.video.fields import INTERLACED
 from vrinr_cli.video.info import SourceInfo, StreamInfo, StreamKind, Timeline
+from vrinr_cli.video.limits import PLAIN, Wanted
 from vrinr_cli.video.pixels import has_alpha, plane_format, planes_of
-from vrinr_cli.video.source import decoder_name, is_picture, main_video, open_source, shown
+from vrinr_cli.video.source import (
+    decoder_name,
+    is_picture,
+    main_video,
+    moving_pictures,
+    open_source,
+    shown,
+    streams_in_words,
+)
 from vrinr_cli.video.tags import (
     SideData,
     color_of,
@@ -47,30 +57,39 @@ _STEADY_SECONDS = Fraction(2, 1000)
 """Frame times that vary by no more than this have a constant rate, rounded by the container."""
 
 
-def probe(path: Path, *, allow_damaged: bool = False, on_packet: Callable[[], object] | None = None) -> SourceInfo:
+def probe(
+    path: Path,
+    *,
+    allow_damaged: bool = False,
+    wanted: Wanted = PLAIN,
+    on_packet: Callable[[], object] | None = None,
+) -> SourceInfo:
     """Read a source once, without decoding more of it than its times need.
 
     Args:
         path: a local video file of any format.
         allow_damaged: take a file that is cut or damaged as it is, with a note that says so.
+        wanted: which of its video streams, and how large and long it may be.
         on_packet: called for each packet that is read, and each picture that is decoded.
 
     Raises:
-        OptionError: there is no such file.
-        InputError: it has no video that can be read; or it is cut or damaged, unless that is allowed.
+        OptionError: there is no such file, or no such stream in it.
+        InputError: it has no video that can be read, or one that is too large or too long; or it is cut or damaged,
+            unless that is allowed.
     """
     path = path.resolve()
     with open_source(path) as container:
-        stream = main_video(container, path)
+        stream = main_video(container, path, wanted)
         decoder = decoder_name(stream)
-        head = decode_times(path, decoder, limit=HEAD_FRAMES, on_picture=on_packet)
+        head = decode_times(path, decoder, limit=HEAD_FRAMES, wanted=wanted, on_picture=on_packet)
         first = head.first
         if first is None:
             raise InputError(
                 f"{shown(path)}: no frame could be decoded (encrypted or unsupported: {stream.codec_context.name})",
                 hint="play the file to see whether it is whole",
             )
-        found = scan(container, stream, path, decoder=decoder, head=head, on_packet=on_packet)
+        found = scan(container, stream, path, decoder=decoder, head=head, wanted=wanted, on_packet=on_packet)
+        _refuse_length(found.timeline, path, wanted.longest_hours)
         damage = _damage(container, stream, found)
         if damage and not allow_damaged:
             raise InputError(f"{shown(path)}: {damage}", hint="copy it again, or allow damage with --skip-damaged")
@@ -104,7 +123,8 @@ def probe(path: Path, *, allow_damaged: bool = False, on_packet: Callable[[], ob
             mastering_display=side.mastering_display,
             content_light=side.content_light,
             is_dolby_vision_alone=side.is_dolby_vision_alone,
-            notes=_notes(container, first, color, side, is_interlaced=head.is_interlaced, damage=damage),
+            most_pixels=wanted.most_pixels,
+            notes=_notes(container, stream, first, color, side, is_interlaced=head.is_interlaced, damage=damage),
         )
 
 
@@ -117,6 +137,16 @@ def digest_of(path: Path) -> str:
         file.seek(max(size - _DIGEST_BYTES, 0))
         content.update(file.read(_DIGEST_BYTES))
     return content.hexdigest()
+
+
+def _refuse_length(line: Timeline, path: Path, most: float) -> None:
+    """Refuse a source whose times span more than anybody films: one wrong time is enough for it."""
+    hours = float((line.pts[-1] - line.pts[0]) * line.time_base / 3600)
+    if hours > most:
+        raise InputError(
+            f"{shown(path)}: it lasts {hours:.0f} hours by the times of its frames, {most:g} are the most",
+            hint=f"repair its times; if it is as long as that, --max-hours {math.ceil(hours)} takes it",
+        )
 
 
 def _readable_format(first: av.VideoFrame, path: Path) -> PlaneFormat:
@@ -209,6 +239,7 @@ def _codec_name(stream: Stream) -> str:
 
 def _notes(
     container: InputContainer,
+    stream: VideoStream,
     first: av.VideoFrame,
     color: ColorSpec,
     side: SideData,
@@ -217,11 +248,12 @@ def _notes(
     damage: str,
 ) -> tuple[str, ...]:
     """One line for each thing that a user should know."""
-    videos = [stream for stream in container.streams if stream.type == "video" and not is_picture(stream)]
+    videos = moving_pictures(container)
+    which = f"{len(videos)} video streams: {streams_in_words(videos)}; {stream.index} is read, see --video-stream"
     below = {16: "HDR10", 18: "HLG"}.get(color.transfer, "SDR")
     told = {
         damage: bool(damage),
-        f"{len(videos)} video streams; the one flagged as default, or else the first, is read": len(videos) > 1,
+        which: len(videos) > 1,
         INTERLACED: is_interlaced,
         **dict.fromkeys(guess_notes(color), True),
         "transparency is dropped": has_alpha(first.format.name),

@@ -164,10 +164,16 @@ def _numbered(reading: _Reading, entry: int) -> Generator[tuple[int, av.VideoFra
     """Frames from `entry` to the last that is asked for, each with its index; None for one that is missing."""
     info = reading.info
     with open_source(info.path) as container:
-        stream = main_video(container, info.path)
+        stream = main_video(container, info.path, info.wanted)
         only(container, stream)
         # threads by frames lose the good frames that are under way when one fails
-        context = decoder_of(stream, info.decoder, threads=reading.threads, by_frames=not reading.allow_damaged)
+        context = decoder_of(
+            stream,
+            info.decoder,
+            threads=reading.threads,
+            by_frames=not reading.allow_damaged,
+            most_pixels=info.most_pixels,
+        )
         target = reading.names[entry]
         if entry == 0 or target is None:
             frames = _told(decoded(container, stream, context, _leave_to_the_gap), reading)

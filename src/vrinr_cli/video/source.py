@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from vrinr_cli.errors import InputError, OptionError, printable
 from vrinr_cli.video.files import file_url
+from vrinr_cli.video.limits import LARGEST_PICTURE, PLAIN, Wanted, more_pixels
 
 _SCRIPTS = frozenset(
     [
@@ -53,9 +54,6 @@ _DEVICES = frozenset(
 _TEXT_ART = frozenset(["tty", "bin", "xbin", "idf", "adf"])
 """Demuxers that draw text as pictures."""
 
-LARGEST_PICTURE = 8192 * 8192
-"""Pixels of a source's frame. A file of a kilobyte may claim four times as many, and would get gigabytes."""
-
 _NOT_A_VIDEO_HINT = "choose a video file"
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders for streams with alpha, which FFmpeg's own ones drop."""
@@ -91,28 +89,52 @@ def shown(path: Path) -> str:
     return printable(path.name)
 
 
-def main_video(container: InputContainer, path: Path) -> VideoStream:
-    """The stream to restore: the first flagged as default that is no cover, else the first that is no cover.
+def main_video(container: InputContainer, path: Path, wanted: Wanted = PLAIN) -> VideoStream:
+    """The stream to restore: as asked, or the first flagged as default that is no cover, else the first that is none.
 
     Raises:
+        OptionError: the file has no such video stream.
         InputError: there is none, or no decoder for it, or its picture is too large.
     """
-    videos = [stream for stream in container.streams if stream.type == "video"]
-    pictures = [stream for stream in videos if not is_picture(stream)]
-    if not pictures:
-        cause = "no video stream (only cover art)" if videos else "no video stream"
+    moving = moving_pictures(container)
+    if not moving:
+        has_cover = any(stream.type == "video" for stream in container.streams)
+        cause = "no video stream (only cover art)" if has_cover else "no video stream"
         raise InputError(f"{shown(path)}: {cause}", hint=_NOT_A_VIDEO_HINT)
-    flagged = [stream for stream in pictures if stream.disposition & Disposition.default]
-    chosen = cast(VideoStream, (flagged or pictures)[0])
+    flagged = [stream for stream in moving if stream.disposition & Disposition.default]
+    asked = [stream for stream in moving if stream.index == wanted.video_stream]
+    if wanted.video_stream is not None and not asked:
+        raise OptionError(
+            f"{shown(path)}: stream {wanted.video_stream} is no video", hint=f"choose {streams_in_words(moving)}"
+        )
+    chosen = (asked or flagged or moving)[0]
     if chosen.codec_context is None:
         raise InputError(f"{shown(path)}: no decoder for the video's codec", hint="convert the file to a common codec")
     width, height = chosen.codec_context.width, chosen.codec_context.height
-    if width * height > LARGEST_PICTURE:
+    if width * height > wanted.most_pixels:
         raise InputError(
             f"{shown(path)}: its picture is {width}x{height}, too large to be read",
-            hint="8192x8192 pixels are the most, in any shape",
+            hint=more_pixels((height, width), wanted.most_pixels),
         )
     return chosen
+
+
+def moving_pictures(container: InputContainer) -> list[VideoStream]:
+    """The video streams that are no covers."""
+    videos = [cast(VideoStream, stream) for stream in container.streams if stream.type == "video"]
+    return [stream for stream in videos if not is_picture(stream)]
+
+
+def streams_in_words(streams: list[VideoStream]) -> str:
+    """Each with its index in the file and what it is, as in "0 (h264 1920x1080), 2 (hevc 640x360, eng, Rear)"."""
+    return ", ".join(f"{stream.index} ({_look(stream)})" for stream in streams)
+
+
+def _look(stream: VideoStream) -> str:
+    context = stream.codec_context
+    kind = f"{context.name} {context.width}x{context.height}" if context is not None else "no decoder"
+    tags = (stream.metadata.get(key, "") for key in ("language", "title"))
+    return printable(", ".join([kind, *(tag for tag in tags if tag)]))
 
 
 def is_picture(stream: Stream) -> bool:
@@ -139,7 +161,14 @@ LEAST_THREADS = 4
 on a machine with a single core."""
 
 
-def decoder_of(stream: VideoStream, name: str, *, threads: int = 0, by_frames: bool = True) -> VideoCodecContext:
+def decoder_of(
+    stream: VideoStream,
+    name: str,
+    *,
+    threads: int = 0,
+    by_frames: bool = True,
+    most_pixels: int = LARGEST_PICTURE,
+) -> VideoCodecContext:
     """A decoder for the stream's packets.
 
     Args:
@@ -147,16 +176,21 @@ def decoder_of(stream: VideoStream, name: str, *, threads: int = 0, by_frames: b
         name: FFmpeg's name of the decoder.
         threads: 0 is one a core, `LEAST_THREADS` at least.
         by_frames: decode several frames at a time, not only parts of one.
+        most_pixels: of a frame; a larger one is damage.
     """
     context = stream.codec_context
     if name != context.name:
         context = cast(VideoCodecContext, av.CodecContext.create(name, "r"))
         context.extradata = stream.codec_context.extradata
-    most = LARGEST_PICTURE * 9 // 8  # decoders count the edges that they add
-    context.options = context.options | {"max_pixels": str(most)}
+    context.options = context.options | {"max_pixels": str(with_edges(most_pixels))}
     context.thread_type = ThreadType.AUTO if by_frames else ThreadType.SLICE
     context.thread_count = threads or max(LEAST_THREADS, os.cpu_count() or 1)
     return context
+
+
+def with_edges(pixels: int) -> int:
+    """FFmpeg's limit for pictures of so many pixels: decoders count the edges that they add."""
+    return pixels * 9 // 8 + (1 << 20)
 
 
 def decoded(

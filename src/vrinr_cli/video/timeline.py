@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from vrinr_cli.errors import InputError
 from vrinr_cli.video.info import Timeline
+from vrinr_cli.video.limits import PLAIN, Wanted
 from vrinr_cli.video.source import decoded, decoder_of, main_video, only, open_source, shown
 
 HEAD_FRAMES = 40
@@ -85,6 +86,7 @@ def scan(
     *,
     decoder: str,
     head: DecodedTimes,
+    wanted: Wanted = PLAIN,
     on_packet: Callable[[], object] | None = None,
 ) -> Scan:
     """Read all packets of a file once and find out when its frames are shown.
@@ -95,6 +97,7 @@ def scan(
         path: its path, to open it again where all frames must be decoded.
         decoder: FFmpeg's name of the decoder.
         head: the first frames as `decode_times` gave them.
+        wanted: what the file was opened for.
         on_packet: called for each packet that is read, and each picture that is decoded.
 
     Raises:
@@ -103,12 +106,18 @@ def scan(
     video, streams = _read_packets(container, stream, on_packet)
     has_fields = head.is_interlaced and stream.codec_context.name in _FIELD_CODECS
     if decoder in _HIDING_DECODERS or has_fields or not _tells_times(video, head):
-        return _scan_of_frames(decode_times(path, decoder, on_picture=on_packet), stream, path, streams)
+        times = decode_times(path, decoder, wanted=wanted, on_picture=on_packet)
+        return _scan_of_frames(times, stream, path, streams)
     return _scan_of_packets(video, stream, streams)
 
 
 def decode_times(
-    path: Path, decoder: str, *, limit: int | None = None, on_picture: Callable[[], object] | None = None
+    path: Path,
+    decoder: str,
+    *,
+    limit: int | None = None,
+    wanted: Wanted = PLAIN,
+    on_picture: Callable[[], object] | None = None,
 ) -> DecodedTimes:
     """Times of the frames of a file's video, of the first `limit` or of all; says when each picture is decoded."""
     times = DecodedTimes()
@@ -118,9 +127,10 @@ def decode_times(
             times.failed_at = len(times.pts)
 
     with open_source(path) as container:
-        stream = main_video(container, path)
+        stream = main_video(container, path, wanted)
         only(container, stream)
-        for frame in decoded(container, stream, decoder_of(stream, decoder), note_failure):
+        context = decoder_of(stream, decoder, most_pixels=wanted.most_pixels)
+        for frame in decoded(container, stream, context, note_failure):
             if on_picture is not None:
                 on_picture()
             _note_frame(times, frame)

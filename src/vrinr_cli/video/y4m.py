@@ -15,9 +15,9 @@ import numpy as np
 
 from vrinr_cli.errors import InputError, printable
 from vrinr_cli.frame import ChromaSite, Family, Frame, Plane, PlaneFormat, Range
+from vrinr_cli.video.limits import LARGEST_PICTURE, more_pixels
 from vrinr_cli.video.pipes import PipeInput, PipeOutput
 from vrinr_cli.video.pixels import plane_format
-from vrinr_cli.video.source import LARGEST_PICTURE
 
 MAGIC = b"YUV4MPEG2 "
 _LONGEST_LINE = 4096
@@ -73,8 +73,12 @@ def holds(kind: PlaneFormat) -> bool:
     return kind.family is Family.GRAY
 
 
-def read_header(pipe: PipeInput) -> Y4mHeader:
+def read_header(pipe: PipeInput, most_pixels: int = LARGEST_PICTURE) -> Y4mHeader:
     """The first line.
+
+    Args:
+        pipe: the bytes.
+        most_pixels: that a picture may have.
 
     Raises:
         InputError: it is not a y4m header, or claims what cannot be.
@@ -87,7 +91,7 @@ def read_header(pipe: PipeInput) -> Y4mHeader:
     extra = dict(word[1:].split("=", 1) for word in words[1:] if word.startswith("X") and "=" in word)
     color = said.get("C", "420jpeg")
     return Y4mHeader(
-        size=_size(said.get("H", ""), said.get("W", "")),
+        size=_size(said.get("H", ""), said.get("W", ""), most_pixels),
         format=_format(color),
         rate=_rate(said.get("F", "")),
         sample_aspect_ratio=_ratio(said.get("A", "")) or None,
@@ -171,14 +175,14 @@ def _color_words(kind: PlaneFormat, site: ChromaSite) -> str:
     return f"C{name} XYSCSS={name.upper()}"
 
 
-def _size(height: str, width: str) -> tuple[int, int]:
+def _size(height: str, width: str, most_pixels: int) -> tuple[int, int]:
     if not all(re.fullmatch(r"[1-9]\d{0,8}", side) for side in (height, width)):
         raise _bad("the header has no size")
     rows, columns = int(height), int(width)
-    if rows * columns > LARGEST_PICTURE:
+    if rows * columns > most_pixels:
         raise InputError(
             f"stdin: its picture is {columns}x{rows}, too large to be read",
-            hint="8192x8192 pixels are the most, in any shape",
+            hint=more_pixels((rows, columns), most_pixels),
         )
     return rows, columns
 

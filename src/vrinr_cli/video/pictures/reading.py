@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from vrinr_cli.errors import InputError, OptionError
 from vrinr_cli.frame import ChromaSite, ColorSpec, Family, Matrix, Plane, PlaneFormat, Range
 from vrinr_cli.video.files import cause_of
+from vrinr_cli.video.limits import LARGEST_PICTURE, more_pixels
 from vrinr_cli.video.pictures.content import Content, PictureTags
 from vrinr_cli.video.pictures.kinds import WEBP, PictureKind, kind_of_content
 from vrinr_cli.video.pixels import plane_format, planes_of
-from vrinr_cli.video.source import LARGEST_PICTURE, shown
+from vrinr_cli.video.source import shown, with_edges
 
 LARGEST_FILE = 1 << 30
 """Bytes; 8192x8192 pixels of 16 bits and alpha have half of that."""
@@ -70,12 +71,13 @@ class StillPicture:
         return rows, columns
 
 
-def read_picture(path: Path, *, allow_damaged: bool = False) -> StillPicture:
+def read_picture(path: Path, *, allow_damaged: bool = False, most_pixels: int = LARGEST_PICTURE) -> StillPicture:
     """The picture of a file.
 
     Args:
         path: of any kind in `KINDS`, whatever it is called.
         allow_damaged: take what can be decoded of a damaged one, with a note.
+        most_pixels: that it may have.
 
     Raises:
         OptionError: there is no such file.
@@ -83,12 +85,12 @@ def read_picture(path: Path, *, allow_damaged: bool = False) -> StillPicture:
     """
     data = _bytes_of(path)
     try:
-        return decode_picture(data, allow_damaged=allow_damaged)
+        return decode_picture(data, allow_damaged=allow_damaged, most_pixels=most_pixels)
     except InputError as error:
         raise InputError(f"{shown(path)}: {error}", hint=error.hint) from error
 
 
-def decode_picture(data: bytes, *, allow_damaged: bool = False) -> StillPicture:
+def decode_picture(data: bytes, *, allow_damaged: bool = False, most_pixels: int = LARGEST_PICTURE) -> StillPicture:
     """The picture of a file's bytes.
 
     Raises:
@@ -98,13 +100,14 @@ def decode_picture(data: bytes, *, allow_damaged: bool = False) -> StillPicture:
     if kind is None:
         raise InputError("not a picture that vrinr reads", hint=_HINT)
     content = kind.read(data)
-    _check(content, kind, allow_damaged=allow_damaged)
-    frame = _decoded(kind, content, allow_damaged=allow_damaged)
+    _check(content, kind, allow_damaged=allow_damaged, most_pixels=most_pixels)
+    decoding = _Decoding(kind, content, most_pixels)
+    frame = _decoded(decoding, allow_damaged=allow_damaged)
     planes, alpha, form = _samples(frame, content)
     alpha = None if content.is_opaque else alpha
     if content.is_premultiplied and alpha is not None:
         planes = tuple(_divided(plane, alpha) for plane in planes)
-    is_damaged = allow_damaged and (content.is_cut or frame.is_corrupt or _is_damaged(kind, content))
+    is_damaged = allow_damaged and (content.is_cut or frame.is_corrupt or _is_damaged(decoding))
     damage = ("it is damaged; what could be decoded is taken",) if is_damaged else ()
     return StillPicture(
         planes=planes,
@@ -129,15 +132,15 @@ def _bytes_of(path: Path) -> bytes:
         raise InputError(f"{shown(path)}: cannot be read ({cause_of(error)})", hint="check its permissions") from error
 
 
-def _check(content: Content, kind: PictureKind, *, allow_damaged: bool) -> None:
+def _check(content: Content, kind: PictureKind, *, allow_damaged: bool, most_pixels: int) -> None:
     if content.problem:
         raise InputError(f"this {kind.name} {content.problem}; vrinr does not read such", hint="convert it to RGB PNG")
     if content.size is None:
         raise InputError(f"this {kind.name} is cut or damaged: no size in it", hint="copy it again")
     height, width = content.size
-    if height * width > LARGEST_PICTURE:
+    if height * width > most_pixels:
         raise InputError(
-            f"its picture is {width}x{height}, too large to be read", hint="8192x8192 pixels are the most, in any shape"
+            f"its picture is {width}x{height}, too large to be read", hint=more_pixels(content.size, most_pixels)
         )
     if not height * width:
         raise InputError(f"its picture is {width}x{height}: nothing in it", hint="choose another picture")
@@ -145,9 +148,19 @@ def _check(content: Content, kind: PictureKind, *, allow_damaged: bool) -> None:
         raise InputError("the file is cut", hint="copy it again, or take what is there with --skip-damaged")
 
 
-def _decoded(kind: PictureKind, content: Content, *, allow_damaged: bool) -> av.VideoFrame:
+@dataclass(frozen=True, slots=True)
+class _Decoding:
+    """What is decoded."""
+
+    kind: PictureKind
+    content: Content
+    most_pixels: int
+
+
+def _decoded(decoding: _Decoding, *, allow_damaged: bool) -> av.VideoFrame:
+    kind, content = decoding.kind, decoding.content
     try:
-        frame = _decoder(kind, is_strict=not allow_damaged).decode(av.Packet(content.encoded))
+        frame = _decoder(decoding, is_strict=not allow_damaged).decode(av.Packet(content.encoded))
     except (av.FFmpegError, ValueError, MemoryError) as error:
         raise InputError(f"this {kind.name} is damaged or of a rare kind: {cause_of(error)}", hint=_HINT) from error
     if not frame or (frame[0].is_corrupt and not allow_damaged):
@@ -157,18 +170,18 @@ def _decoded(kind: PictureKind, content: Content, *, allow_damaged: bool) -> av.
     return frame[0]
 
 
-def _is_damaged(kind: PictureKind, content: Content) -> bool:
+def _is_damaged(decoding: _Decoding) -> bool:
     """Whether the strict decoder refuses what the lenient one took."""
     try:
-        return not _decoder(kind, is_strict=True).decode(av.Packet(content.encoded))
+        return not _decoder(decoding, is_strict=True).decode(av.Packet(decoding.content.encoded))
     except (av.FFmpegError, ValueError, MemoryError):
         return True
 
 
-def _decoder(kind: PictureKind, *, is_strict: bool) -> VideoCodecContext:
-    context = cast(VideoCodecContext, av.CodecContext.create(kind.decoder, "r"))
+def _decoder(decoding: _Decoding, *, is_strict: bool) -> VideoCodecContext:
+    context = cast(VideoCodecContext, av.CodecContext.create(decoding.kind.decoder, "r"))
     context.thread_count = 1
-    context.options = {"max_pixels": str(LARGEST_PICTURE * 9 // 8)}  # decoders count the edges that they add
+    context.options = {"max_pixels": str(with_edges(decoding.most_pixels))}
     if is_strict:
         context.options |= {"err_detect": "crccheck+bitstream+buffer+explode"}
     return context

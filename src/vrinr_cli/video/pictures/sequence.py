@@ -1,12 +1,14 @@
 """A row of numbered pictures as a video: one frame a file, at a rate that the user names."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from vrinr_cli.errors import InputError
 from vrinr_cli.frame import Frame
 from vrinr_cli.video.info import SourceInfo, Timeline
+from vrinr_cli.video.limits import LARGEST_PICTURE
 from vrinr_cli.video.pictures.content import PictureTags
 from vrinr_cli.video.pictures.info import describe, frame_of
 from vrinr_cli.video.pictures.kinds import kind_of_content
@@ -19,13 +21,16 @@ DEFAULT_RATE = Fraction(25)
 """Pictures a second where nothing was said: FFmpeg's default too."""
 
 
-def probe_sequence(path: Path, *, rate: Fraction | None, allow_damaged: bool = False) -> SourceInfo:
+def probe_sequence(
+    path: Path, *, rate: Fraction | None, allow_damaged: bool = False, most_pixels: int = LARGEST_PICTURE
+) -> SourceInfo:
     """What is known of a row of pictures, from its first one and the file system.
 
     Args:
         path: with one `%06d` or `%d` in its name.
         rate: pictures a second; None takes the default.
         allow_damaged: take damaged pictures as far as they decode.
+        most_pixels: that each of them may have.
 
     Raises:
         OptionError: there are no such files, or a number is missing.
@@ -34,10 +39,10 @@ def probe_sequence(path: Path, *, rate: Fraction | None, allow_damaged: bool = F
     path = path.parent.resolve() / path.name
     pattern = _pattern(path)
     numbers = numbers_of(path, pattern)
-    first = read_picture(pattern.file(numbers[0]), allow_damaged=allow_damaged)
+    first = read_picture(pattern.file(numbers[0]), allow_damaged=allow_damaged, most_pixels=most_pixels)
     state = state_of(pattern, numbers)
     count, per_second = len(numbers), rate or DEFAULT_RATE
-    return describe(
+    info = describe(
         path,
         first,
         Timeline(tuple(range(count)), (1,) * count, 1 / per_second),
@@ -48,6 +53,7 @@ def probe_sequence(path: Path, *, rate: Fraction | None, allow_damaged: bool = F
         first_number=numbers[0],
         notes=("transparency is dropped",) if first.alpha is not None else (),
     )
+    return replace(info, most_pixels=most_pixels)
 
 
 def read_sequence(
@@ -81,7 +87,7 @@ def _picture(info: SourceInfo, index: int, *, allow_damaged: bool) -> tuple[Stil
     """The picture of a frame, or the last good one before it where damage is allowed; and whether it is that."""
     for place in range(index, -1, -1):
         try:
-            still = read_picture(_file(info, place), allow_damaged=allow_damaged)
+            still = read_picture(_file(info, place), allow_damaged=allow_damaged, most_pixels=info.most_pixels)
             _check_alike(info, place, still)
         except InputError:
             if not allow_damaged or place == 0:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vrinr_cli.errors import EncodeError, TargetError, VerifyError
 from vrinr_cli.frame import ChromaSite, ColorSpec, Family, Matrix, Plane, PlaneFormat, Range
 from vrinr_cli.video.files import cause_of
+from vrinr_cli.video.limits import scale_hint
 from vrinr_cli.video.pictures import jpeg, png, tiff, webp
 from vrinr_cli.video.pictures.content import PictureTags
 from vrinr_cli.video.pictures.exif import made_upright
@@ -69,7 +70,13 @@ class PictureTarget:
 
 
 def choose_picture_target(
-    kind: PictureKind, source: PlaneFormat, size: tuple[int, int], *, has_alpha: bool, is_lossy: bool
+    kind: PictureKind,
+    source: PlaneFormat,
+    size: tuple[int, int],
+    *,
+    has_alpha: bool,
+    is_lossy: bool,
+    source_size: tuple[int, int] | None = None,
 ) -> PictureTarget:
     """What keeps most of a picture in a kind of file.
 
@@ -79,15 +86,18 @@ def choose_picture_target(
         size: (height, width) of the planes to write.
         has_alpha: whether there is alpha to keep.
         is_lossy: whether the picture comes out of a lossy file, of which a lossless one would only be larger.
+        source_size: (height, width) of the source, turned as `size` is: for the largest scale that fits.
 
     Raises:
         TargetError: such a file cannot be so large.
     """
-    height, width = size
-    if max(size) > kind.largest_side or (height + 128) * (width + 128) >= LARGEST_TARGET:
+
+    def fits(wanted: tuple[int, int]) -> bool:
+        return max(wanted) <= kind.largest_side and (wanted[0] + 128) * (wanted[1] + 128) < LARGEST_TARGET
+
+    if not fits(size):
         raise TargetError(
-            f"{width}x{height} is larger than {kind.name} takes here",
-            hint=f"choose a smaller --scale: {kind.largest_side} pixels a side and 16384x16384 in all are the most",
+            f"{size[1]}x{size[0]} is larger than {kind.name} takes here", hint=scale_hint(source_size, size, fits)
         )
     form, color = _planes_for(kind, source)
     return PictureTarget(
