@@ -122,3 +122,17 @@ def test_a_row_that_is_there_is_skipped(tmp_path: Path, monkeypatch: pytest.Monk
     stills.save(tmp_path / "a3.png", stills.samples((16, 16)))
     told = vrinr_here(*command, cwd=tmp_path, monkeypatch=monkeypatch)
     assert (told.code, told.err) == (2, f"vrinr: error: {tmp_path / 'b1.png'}: exists already; use -y to replace it\n")
+
+
+def test_a_folder_s_own_results_are_no_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.png", "b.jpg", "c.webp", "d.tif"):
+        stills.save(tmp_path / name, stills.samples((16, 16)))
+    command = ("upscale", ".", "--method", "bicubic")
+    made = ["a.x2.png", "b.x2.jpg", "c.x2.webp", "d.x2.tif"]
+    assert vrinr_here(*command, cwd=tmp_path, monkeypatch=monkeypatch).code == 0
+    again = vrinr_here(*command, "--scale", "3", cwd=tmp_path, monkeypatch=monkeypatch)
+    said = f"note: left out, made by vrinr of another source: {', '.join(made[:3])} and 1 more"
+    assert (again.code, again.err.splitlines()[0]) == (0, said)
+    assert names(tmp_path) == sorted(
+        ["a.png", "b.jpg", "c.webp", "d.tif", *made, *(name.replace("x2", "x3") for name in made)]
+    )
