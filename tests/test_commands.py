@@ -53,7 +53,7 @@ def examples() -> list[tuple[str, str]]:
             for line in block.replace("\\\n", " ").splitlines():
                 parts = [part.strip() for part in line.removeprefix("$ ").split(" | ")]
                 words = [re.sub(r"^([A-Z_]+=\S+ )+", "", part) for part in parts]
-                found += [(page.name, part) for part in words if re.match(r"vrinr (?!\d)", part)]
+                found += [(page.name, part) for part in words if re.match(r"vrinr [a-z-]", part)]
     return found
 
 

@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 
 import av
@@ -72,7 +73,10 @@ def said(block: Block, run: Run, folder: Path) -> str:
 def comparable(block: Block, text: str) -> list[str]:
     """A text without what differs from run to run and from machine to machine."""
     lines = [_DEVICE.sub("#", _MEASURED.sub("#", line)) for line in text.splitlines()]
-    return [line.split()[0] for line in lines if line.split()] if block.names_only else lines
+    if not block.names_only:
+        return lines
+    names = [line.split()[0].partition(":")[0] for line in lines if line.split()]  # cuda:0, cuda:1: as many as there are
+    return [name for name, _ in groupby(names)]
 
 
 def refreshed(page: str, run: Run, folder: Path) -> str:
