@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: run test check lint format stress wheel wheel-check clean
+.PHONY: run test check lint format stress pages wheel wheel-check clean
 
 # The main job on the bundled clip: four times larger, sound kept.
 run: $(READY)
@@ -31,6 +31,10 @@ format: $(READY)
 # Tests that take minutes each.
 stress: $(READY)
 	$(BIN)/python -m pytest -m stress
+
+# What the pages of commands show, anew.
+pages: $(READY)
+	$(BIN)/python docs/commands/make.py
 
 wheel: $(READY)
 	rm -rf dist

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from media import mutated
 
-FILES = int(os.environ.get("VRINR_MUTATIONS", "10000"))
+FILES = int(os.environ.get("TEST_MUTATIONS", "10000"))
 """How many `make stress` makes."""
 
 

@@ -43,9 +43,11 @@ class VrinrError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str) -> None:
+    def __init__(self, message: str, *, hint: str, option: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.option = option
+        """Whose value it is about, "device", where that may come from elsewhere than the command line."""
 
 
 class OptionError(VrinrError, ValueError):

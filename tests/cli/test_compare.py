@@ -1,12 +1,14 @@
 """`vrinr compare` as a user meets it."""
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from event_schema import checked
-from media import clips
+from media import clips, stills
 from vrinr_cli.cli.app import app
 
 
@@ -57,3 +59,32 @@ def test_json_is_one_object(here: Path) -> None:
 def test_wrong_use_is_one_line(here: Path, words: list[str], said: str) -> None:
     assert run("a.mp4", *words) == (2, "", f"vrinr: error: {said}\n")
     assert sorted(path.name for path in here.iterdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_pictures_make_a_page_of_one_moment(here: Path) -> None:
+    stills.save(here / "a.png", stills.samples((40, 56)))
+    stills.save(here / "b.png", stills.samples((40, 56), channels=4, seed=8))
+    code, _, err = run("a.png", "b.png")
+    lines = err.splitlines()
+    assert (code, lines[0]) == (0, "note: transparency is not shown: colors are compared as they are stored")
+    assert lines[-1].startswith(f"{here / 'a-b.html'}: 1 frame of 1 shown")
+    page = (here / "a-b.html").read_text()
+    assert "One moment, measured at 56x40" in page
+    assert "over time" not in re.sub(r"<(style|script).*?</\1>", "", page, flags=re.DOTALL)
+    assert re.findall(r'<th scope="row">(rate|length)</th><td>-</td><td>-</td>', page) == ["rate", "length"]
+
+
+def test_a_picture_is_compared_with_itself_whatever_its_kind_and_turn(here: Path) -> None:
+    stills.save(here / "a.png", stills.samples((40, 56)))
+    stills.save(here / "turned.png", np.rot90(stills.samples((40, 56)), 1), exif=stills.exif(6))
+    (found,) = checked("compare", run("a.png", "turned.png", "--json")[1])
+    assert found["measured_size"] == [40, 56]
+    assert found["series"][0]["mean"] == pytest.approx(148.13)
+
+
+def test_a_row_of_pictures_is_a_video(here: Path) -> None:
+    for number in range(3):
+        stills.save(here / f"p{number}.png", stills.samples((64, 96), seed=number))
+    code, out, _ = run("p%d.png", "a.mp4", "--json")
+    (found,) = checked("compare", out)
+    assert (code, found["frames"]) == (0, [[0, 0], [1, 1], [2, 2]])

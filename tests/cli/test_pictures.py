@@ -46,11 +46,6 @@ def test_json_and_quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         (("%03d.png", "-o", "a.mp4"), 2, "%03d.png: no such files; check the name and its digits"),
         (("%d.png", "-o", "a.mp4", "--fps", "fast"), 2, "fps is 'fast'; write frames a second"),
         (("r%d.png", "-o", "no/%d.png"), 2, "no: no such folder; make it first"),
-        (
-            ("r%d.png", "-o", "s%d.png", "--skip-existing"),
-            2,
-            "--skip-existing has no effect on a row of pictures, s%d.png; leave it out; -y replaces",
-        ),
         (("%d.png", "-o", "a.mp4"), 2, "2.png: is missing, numbers go from 1 to 3; number the pictures without gaps"),
     ],
 )
@@ -115,3 +110,29 @@ def test_a_folder_of_pictures_is_worked_off(tmp_path: Path, monkeypatch: pytest.
     assert names(tmp_path / "in") == ["a.png", "b.tif", "c.jpg"]
     planned = vrinr_here(*command, "--dry-run", "-y", cwd=tmp_path, monkeypatch=monkeypatch)
     assert "a.png -> " in planned.out
+
+
+def test_a_row_that_is_there_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2):
+        stills.save(tmp_path / f"a{number}.png", stills.samples((16, 16)))
+    command = ("upscale", "a%d.png", "-o", "b%d.png", "--method", "bicubic", "--skip-existing")
+    assert vrinr_here(*command, cwd=tmp_path, monkeypatch=monkeypatch).code == 0
+    again = vrinr_here(*command, cwd=tmp_path, monkeypatch=monkeypatch)
+    assert (again.code, again.err) == (0, "a%d.png: skipped, b%d.png exists already\n")
+    stills.save(tmp_path / "a3.png", stills.samples((16, 16)))
+    told = vrinr_here(*command, cwd=tmp_path, monkeypatch=monkeypatch)
+    assert (told.code, told.err) == (2, f"vrinr: error: {tmp_path / 'b1.png'}: exists already; use -y to replace it\n")
+
+
+def test_a_folder_s_own_results_are_no_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.png", "b.jpg", "c.webp", "d.tif"):
+        stills.save(tmp_path / name, stills.samples((16, 16)))
+    command = ("upscale", ".", "--method", "bicubic")
+    made = ["a.x2.png", "b.x2.jpg", "c.x2.webp", "d.x2.tif"]
+    assert vrinr_here(*command, cwd=tmp_path, monkeypatch=monkeypatch).code == 0
+    again = vrinr_here(*command, "--scale", "3", cwd=tmp_path, monkeypatch=monkeypatch)
+    said = f"note: left out, made by vrinr of another source: {', '.join(made[:3])} and 1 more"
+    assert (again.code, again.err.splitlines()[0]) == (0, said)
+    assert names(tmp_path) == sorted(
+        ["a.png", "b.jpg", "c.webp", "d.tif", *made, *(name.replace("x2", "x3") for name in made)]
+    )

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from event_schema import checked
 from jobs.facts import noise_weights
-from media import clips
+from media import clips, stills
 from vrinr_cli.cli.app import app
 from vrinr_cli.jobs import trial
 from vrinr_cli.jobs.preview import PreviewReport
@@ -67,3 +67,12 @@ def test_json_ends_with_the_report() -> None:
 def test_wrong_use_is_one_line(here: Path, words: list[str], code: int, said: str) -> None:
     assert run("in.mp4", "--method", "bicubic", *words) == (code, "", f"vrinr: error: {said}\n")
     assert [path.name for path in here.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize(("name", "what"), [("a.png", "a still picture"), ("p%d.png", "a row of pictures")])
+def test_pictures_are_refused_before_anything_is_made(here: Path, name: str, what: str) -> None:
+    for file in ("a.png", "p1.png"):
+        stills.save(here / file, stills.samples())
+    said = f"{name}: {what}, not a video; give a video; upscale, denoise and compare take pictures"
+    assert run(name) == (2, "", f"vrinr: error: {said}\n")
+    assert sorted(path.name for path in here.iterdir()) == ["a.png", "in.mp4", "p1.png"]

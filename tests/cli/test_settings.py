@@ -14,7 +14,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from media import clips
-from vrinr_cli.cli import settings
+from vrinr_cli.cli import settings, variables
 from vrinr_cli.cli.app import app
 from vrinr_cli.cli.benchmark import benchmark
 from vrinr_cli.cli.denoise import denoise
@@ -44,7 +44,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "home" / "vrinr").mkdir(parents=True)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
-    for name in (settings.CONFIG, settings.PROFILE, settings.DEVICE):
+    for name in (variables.CONFIG, variables.PROFILE, variables.DEVICE):
         monkeypatch.delenv(name, raising=False)
     clips.plain(folder / "in.mp4", frames=2, size=(48, 64))
     return folder
@@ -97,31 +97,53 @@ def test_the_environment_has_less_say_than_the_command_line_and_more_than_files(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(place, '[upscale]\ndevice = "abacus"\n')
-    assert "device 'abacus'" in refused()
-    monkeypatch.setenv(settings.DEVICE, "cpu")
+    assert f"vrinr: error: {settings.NAME} in this folder: device 'abacus'; choose auto" in refused()
+    monkeypatch.setenv(variables.DEVICE, "cpu")
     assert planned()["device"] == "cpu fp32"
-    monkeypatch.setenv(settings.DEVICE, "sundial")
-    assert "device 'sundial'" in refused()
+    monkeypatch.setenv(variables.DEVICE, "sundial")
+    assert refused().startswith("vrinr: error: VRINR_DEVICE=sundial: device 'sundial'; choose auto")
+    assert refused("--device", "abacus").startswith("vrinr: error: device 'abacus'; choose auto")
+    done = CliRunner().invoke(app, ["preview", "in.mp4", "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["message"]) == (2, "VRINR_DEVICE=sundial: device 'sundial'")
     assert planned("--device", "cpu")["device"] == "cpu fp32"
 
 
 @pytest.mark.usefixtures("place")
 def test_a_profile_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(settings.PROFILE, "archive")
+    monkeypatch.setenv(variables.PROFILE, "archive")
     assert (planned()["codec"], planned()["container"]) == ("h265", "Matroska")
     assert planned("--profile", "web")["codec"] == "h264"
+
+
+@pytest.mark.usefixtures("place")
+def test_a_wrong_profile_from_the_environment_is_told_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variables.PROFILE, "archve")
+    assert refused() == "vrinr: error: VRINR_PROFILE=archve: no profile is called archve; did you mean archive?"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("VRINR_DEVCE", "did you mean VRINR_DEVICE? "), ("VRINR_CACHE", ""), ("VRINR_device", "")]
+)
+@pytest.mark.usefixtures("place")
+def test_a_variable_that_means_nothing_is_told(monkeypatch: pytest.MonkeyPatch, name: str, meant: str) -> None:
+    note = f"note: {name} is set and means nothing; {meant}vrinr reads VRINR_CONFIG, VRINR_PROFILE, VRINR_DEVICE\n"
+    for value, told in (("cpu", note), ("", "")):
+        monkeypatch.setenv(name, value)
+        assert planned()["told"] == told
+        assert CliRunner().invoke(app, ["jobs"]).stderr.startswith(told or "no unfinished")
+        assert planned("--quiet")["told"] == ""
 
 
 def test_one_file_may_be_named_in_place_of_both(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(place, '[upscale]\ncodec = "ffv1"\ncontainer = "mkv"\n')
     write(users(place), "[upscale]\nscale = 3\n")
     (place / "other.toml").write_text('[upscale]\ncodec = "h265"\n')
-    monkeypatch.setenv(settings.CONFIG, str(place / "other.toml"))
+    monkeypatch.setenv(variables.CONFIG, str(place / "other.toml"))
     found = planned()
     assert (found["codec"], found["target_size"]) == ("h265", [96, 128])
-    monkeypatch.setenv(settings.CONFIG, "/dev/null")
+    monkeypatch.setenv(variables.CONFIG, "/dev/null")
     assert planned()["codec"] == "h264"
-    monkeypatch.setenv(settings.CONFIG, "nosuch.toml")
+    monkeypatch.setenv(variables.CONFIG, "nosuch.toml")
     assert "nosuch.toml: no such file" in refused()
 
 
@@ -273,7 +295,7 @@ def test_many_sources_have_the_profile_too(place: Path) -> None:
 def test_a_profile_leaves_out_what_means_nothing_in_a_pipe(place: Path) -> None:
     write(place, "[upscale]\nchunk-frames = 7\n")
     line = ["upscale", "in.mp4", "--method", "bicubic", "--profile", "web", "-o", "-"]
-    environment = {**os.environ, settings.CONFIG: str(place / settings.NAME)}
+    environment = {**os.environ, variables.CONFIG: str(place / settings.NAME)}
     done = subprocess.run([sys.executable, "-m", "vrinr_cli", *line], capture_output=True, env=environment, check=False)
     assert (done.returncode, done.stdout[:10]) == (0, b"YUV4MPEG2 "), done.stderr.decode()
 

@@ -196,7 +196,10 @@ def test_what_is_there_by_its_turn_is_skipped(tmp_path: Path) -> None:
         chosen[2].output.write_bytes(b"made by somebody else meanwhile")
         return done(item)
 
-    report = batch.run(chosen, work, skip_existing=True, on_skip=lambda number, _: skipped.append(number))
+    def is_there(item: Item) -> bool:
+        return item.output.is_file()
+
+    report = batch.run(chosen, work, is_done=is_there, on_skip=lambda number, _: skipped.append(number))
     assert (results(report), skipped, report.exit_code) == (["skipped", "done", "skipped"], [1, 3], 0)
     assert results(batch.run(chosen, work)) == ["done", "done", "done"]
 

@@ -15,7 +15,7 @@ from vrinr_cli.frame import Plane
 from vrinr_cli.video.pixels import plane_format, planes_of
 
 DEMO = Path(__file__).parents[2] / "demo" / "bbb.mp4"
-LENGTH = int(os.environ.get("VRINR_CHUNK_FRAMES", "3000"))
+LENGTH = int(os.environ.get("TEST_CHUNK_FRAMES", "3000"))
 ALL = "1000000"
 DEFAULT = "300"
 

@@ -12,7 +12,7 @@ from jobs.facts import Facts, facts
 from jobs.job_process import OPTIONS, run
 from media import clips
 
-KILLS = int(os.environ.get("VRINR_KILLS", "200"))
+KILLS = int(os.environ.get("TEST_KILLS", "200"))
 FRAMES = 40
 KILLS_EACH = 5
 """Most of one job."""

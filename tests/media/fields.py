@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import av
+from av.filter import Graph
 from av.packet import Packet
 from av.stream import Stream
 
@@ -16,6 +17,7 @@ from media.scenes import Luma
 from vrinr_cli.frame import Plane, PlaneFormat
 from vrinr_cli.video.info import FieldOrder
 from vrinr_cli.video.pixels import plane_format
+from vrinr_cli.video.pixels import planes_of as planes_of_frame
 
 SIZE = (48, 64)
 Flagged = FieldOrder | Literal["none"]
@@ -90,6 +92,16 @@ def dvd(path: Path, *, size: tuple[int, int], look: Look, frames: int = 6) -> Pa
         look=replace(look, is_interlaced=False),
     )
     return clips.from_planes(path, (planes_of(picture, kind) for picture in pictures), spec)
+
+
+def pattern_clip(path: Path, *, size: tuple[int, int], frames: int = 50) -> Path:
+    """FFmpeg's testsrc2: whole pictures, in which fine lines move."""
+    graph = Graph()
+    source = graph.add("testsrc2", f"size={size[1]}x{size[0]}:rate=25")
+    graph.link_nodes(source, graph.add("format", "pix_fmts=yuv420p"), graph.add("buffersink")).configure()
+    kind = plane_format("yuv420p")
+    pictures = (planes_of_frame(graph.vpull(), kind) for _ in range(frames))
+    return clips.from_planes(path, pictures, Spec(size=size, frames=frames, options={"crf": "12"}))
 
 
 STEPS = (3, 2)

@@ -10,7 +10,7 @@ from media import clips, fields, scenes
 from media.fields import Flagged
 from media.scenes import Luma
 from vrinr_cli.video.info import FieldOrder
-from vrinr_cli.video.interlace import PLACES, RUN, FieldsSeen, Look, look_at_fields
+from vrinr_cli.video.interlace import APART, PLACES, RUN, FieldsSeen, Look, look_at_fields
 from vrinr_cli.video.probe import probe
 
 MOMENTS = fields.moving(40)
@@ -97,3 +97,20 @@ def test_a_place_that_does_not_decode_is_passed_over(tmp_path: Path) -> None:
 
 def test_scenes_are_alike() -> None:
     assert np.abs(MOMENTS[0] - MOMENTS[1]).mean() > 0.01  # else nothing here would move
+
+
+@pytest.mark.parametrize("size", [(96, 128), (240, 320)])
+def test_fine_lines_that_move_are_no_combs(tmp_path: Path, size: tuple[int, int]) -> None:
+    seen = look_at_fields(probe(fields.pattern_clip(tmp_path / "pattern.mkv", size=size)))
+    assert seen.seen_order == "top"  # idet alone takes it for fields
+    assert seen.apart < APART
+    assert seen.look == "unknown"
+
+
+@pytest.mark.parametrize("speed", [0.4, 1.5, 4])
+@pytest.mark.parametrize("order", ["top", "bottom"])
+def test_lines_of_fields_are_as_far_apart_as_fields_of_neighbours(
+    tmp_path: Path, order: FieldOrder, speed: float
+) -> None:
+    seen = seen_of(tmp_path / "clip.mkv", fields.woven(fields.moving(40, speed=speed), order))
+    assert 0.9 < seen.apart < 1.3

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from media import clips, stills
 from vrinr_cli.errors import InputError, OptionError, TargetError
 from vrinr_cli.frame import Family, Matrix, Range
+from vrinr_cli.video.origin import is_made_by_vrinr
 from vrinr_cli.video.pictures import exif, png
 from vrinr_cli.video.pictures.content import LARGEST_PROFILE, PictureTags
 from vrinr_cli.video.pictures.kinds import JPEG, KINDS, PNG, TIFF, WEBP, PictureKind, is_picture, kind_of_content
@@ -149,6 +150,32 @@ def test_a_jpeg_looks_like_the_planes_that_were_given(tmp_path: Path) -> None:
 
 
 class TestTags:
+    @pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
+    @pytest.mark.parametrize("tags", [PictureTags(), TAGS], ids=["nothing else", "camera and profile"])
+    def test_what_made_a_file_is_told_to_another_reader(
+        self, tmp_path: Path, kind: PictureKind, tags: PictureTags
+    ) -> None:
+        target = choose_picture_target(kind, plane_format("gbrp"), (8, 8), has_alpha=False, is_lossy=False)
+        planes = tuple(np.full((8, 8), 128, np.uint8) for _ in range(target.format.planes))
+        path = tmp_path / f"a{kind.endings[0]}"
+        path.write_bytes(encode_picture(target, planes, None, held_tags(target, tags, software="vrinr 1.2, größe")))
+        assert told_software(path, kind) == "vrinr 1.2, gr??e"
+        found = read_picture(path).tags
+        assert found.software == "vrinr 1.2, gr??e"
+        assert (found.icc, bool(found.exif)) == (tags.icc, bool(tags.exif) and kind is not TIFF)
+        assert is_made_by_vrinr(path)
+
+    def test_a_camera_s_own_software_stays_in_its_exif(self, tmp_path: Path) -> None:
+        camera = stills.exif()
+        camera[0x0131] = "Firmware 3"
+        target = choose_picture_target(WEBP, plane_format("gbrp"), (8, 8), has_alpha=False, is_lossy=False)
+        tags = PictureTags(exif=camera.tobytes()[6:])
+        planes = tuple(np.full((8, 8), 128, np.uint8) for _ in range(3))
+        path = tmp_path / "a.webp"
+        path.write_bytes(encode_picture(target, planes, None, held_tags(target, tags, software="vrinr 1.2")))
+        assert stills.exif_in(path)[0x0131] == "Firmware 3"
+        assert not is_made_by_vrinr(path)
+
     def test_long_profiles_are_whole_in_a_jpeg(self, tmp_path: Path) -> None:
         tags = PictureTags(icc=stills.profile() + bytes(200_000))
         target = choose_picture_target(JPEG, plane_format("gbrp"), (8, 8), has_alpha=False, is_lossy=False)
@@ -388,3 +415,13 @@ class TestNumbers:
         pattern.file(1000).unlink()
         (tmp_path / "0011.png").write_bytes(b"")  # of another width
         assert numbers_of(path, pattern) == range(8, 11)
+
+
+def told_software(path: Path, kind: PictureKind) -> str:
+    """What Pillow says made a file."""
+    with Image.open(path) as picture:
+        if kind is PNG:
+            return str(picture.info["Software"])
+        if kind is JPEG:
+            return bytes(picture.info["comment"]).decode()
+        return str(picture.getexif()[0x0131])

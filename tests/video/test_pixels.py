@@ -226,7 +226,7 @@ def test_chroma_of_odd_sizes_is_rounded_up() -> None:
 
 def test_a_frame_of_another_format_is_refused() -> None:
     frame = av.VideoFrame(16, 16, "yuv422p")
-    with pytest.raises(InputError, match="pixel format is yuv422p, the file began with yuv420p"):
+    with pytest.raises(InputError, match="pixel format is yuv422p, the video began with yuv420p"):
         planes_of(frame, plane_format("yuv420p"))
 
 

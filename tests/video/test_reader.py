@@ -224,13 +224,13 @@ class TestDamage:
 
     def test_a_change_of_size_names_the_frame(self, tmp_path: Path) -> None:
         info = probe(damaged.size_change(tmp_path / "clip.h264"))
-        with pytest.raises(InputError, match=r"^clip.h264: frame 12 is 48x32, the file began with 96x64$"):
+        with pytest.raises(InputError, match=r"^clip.h264: frame 12 is 48x32, the video began with 96x64$"):
             list(read_frames(info, 0, len(info.timeline)))
 
     def test_a_change_of_pixel_format_names_the_frame(self, tmp_path: Path) -> None:
         then = Spec(frames=12, b_frames=0, pix_fmt="yuv422p")
         info = probe(damaged.size_change(tmp_path / "clip.h264", then=then))
-        expected = r"^clip.h264: frame 12: pixel format is yuv422p, the file began with yuv420p$"
+        expected = r"^clip.h264: frame 12: pixel format is yuv422p, the video began with yuv420p$"
         with pytest.raises(InputError, match=expected):
             list(read_frames(info, 0, len(info.timeline)))
 

@@ -1,4 +1,4 @@
-"""Two videos side by side, with or without a reference: figures frame by frame, pictures, and a row over time.
+"""Two videos or pictures side by side, with or without a reference: figures by frame, pictures, a row over time.
 
 Figures are of 8-bit RGB as shown, by `benchmark.metrics`: psnr_y and ssim on luma, a border left out. With a reference
 each video is measured against it; without one the second against the first, which says how they differ and not which is
@@ -17,6 +17,7 @@ import torch
 from torch.nn import functional
 
 from vrinr_cli.benchmark import metrics
+from vrinr_cli.benchmark.compared import Compared, open_compared
 from vrinr_cli.benchmark.matched import Match, match, spread
 from vrinr_cli.benchmark.stills import LEVELS, Level, data_uri
 from vrinr_cli.engine.rgb import RgbView
@@ -27,8 +28,6 @@ from vrinr_cli.jobs.spot import Pixels, Upright
 from vrinr_cli.jobs.times import show_time
 from vrinr_cli.model.resample import BICUBIC, enlarge
 from vrinr_cli.video.info import SourceInfo
-from vrinr_cli.video.probe import probe
-from vrinr_cli.video.reader import read_frames
 
 SHOWN = 12
 MOST_SHOWN = 60
@@ -157,7 +156,8 @@ def compare(request: CompareRequest, *, listen: Progress | None = None) -> Compa
         OptionError: there is no such file, or the border leaves nothing.
         InputError: a file cannot be read.
     """
-    infos = [probe(path) for path in request.paths]
+    sides = [open_compared(path) for path in request.paths]
+    infos = [side.info for side in sides]
     keys = ("A", "B", "reference")[: len(infos)]
     turns = [Upright.of(info.rotation, info.display_matrix) for info in infos]
     sizes = [turn.size(info.size) for turn, info in zip(turns, infos, strict=True)]
@@ -173,7 +173,7 @@ def compare(request: CompareRequest, *, listen: Progress | None = None) -> Compa
     places = range(0, len(matched.frames), step)
     frames = [matched.frames[place] for place in places]
     wanted = _wanted(request, len(frames), step)
-    reading = _Reading(infos, turns, frames)
+    reading = _Reading(sides, turns, frames)
     middle = reading.moment(len(frames) // 2)
     row = _row(_fitted(middle[-1], measured_size))
     level, kept = _level(middle, shown_size, wanted)
@@ -182,9 +182,9 @@ def compare(request: CompareRequest, *, listen: Progress | None = None) -> Compa
         seen.add(place, pictures)
         if listen is not None:
             listen(place + 1, len(frames))
-    notes = _notes(request, matched, sizes=sizes, step=step, kept=len(kept), wanted=len(wanted), infos=infos)
+    notes = _notes(request, matched, sizes=sizes, step=step, kept=len(kept), wanted=len(wanted), sides=sides)
     return Comparison(
-        videos=tuple(_video(key, info, turn, shown_size) for key, info, turn in zip(keys, infos, turns, strict=True)),
+        videos=tuple(_video(key, side, turn, shown_size) for key, side, turn in zip(keys, sides, turns, strict=True)),
         size=shown_size,
         measured_size=measured_size,
         frames=tuple(frames),
@@ -204,16 +204,14 @@ def compare(request: CompareRequest, *, listen: Progress | None = None) -> Compa
 class _Reading:
     """The frames of all videos, moment by moment, as RGB as shown."""
 
-    def __init__(
-        self, infos: Sequence[SourceInfo], turns: Sequence[Upright], frames: Sequence[tuple[int, ...]]
-    ) -> None:
-        self.infos, self.turns, self.frames = infos, turns, frames
-        self.views = [RgbView(info.format, info.color, info.size) for info in infos]
+    def __init__(self, sides: Sequence[Compared], turns: Sequence[Upright], frames: Sequence[tuple[int, ...]]) -> None:
+        self.sides, self.turns, self.frames = sides, turns, frames
+        self.views = [RgbView(side.info.format, side.info.color, side.info.size) for side in sides]
 
     def moments(self) -> Iterator[tuple[Pixels, ...]]:
         """All of them, in order."""
         columns = [
-            self._pictures(number, [frame[number] for frame in self.frames]) for number in range(len(self.infos))
+            self._pictures(number, [frame[number] for frame in self.frames]) for number in range(len(self.sides))
         ]
         yield from zip(*columns, strict=True)
 
@@ -223,10 +221,10 @@ class _Reading:
 
     def _pictures(self, number: int, wanted: Sequence[int]) -> Iterator[Pixels]:
         """Frames of a video by rising numbers; what lies far ahead is sought."""
-        info, turn, view = self.infos[number], self.turns[number], self.views[number]
+        side, turn, view = self.sides[number], self.turns[number], self.views[number]
         for run in _runs(wanted):
             chosen = frozenset(run)
-            for frame in read_frames(info, run[0], run[-1] + 1):
+            for frame in side.frames(run[0], run[-1] + 1):
                 if frame.index in chosen:
                     yield turn.turn(view(frame.planes))
 
@@ -345,8 +343,8 @@ def _fitted(picture: Pixels, size: tuple[int, int]) -> Pixels:
     return resized.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
 
 
-def _video(key: str, info: SourceInfo, turn: Upright, size: tuple[int, int]) -> Video:
-    own = turn.size(info.size)
+def _video(key: str, side: Compared, turn: Upright, size: tuple[int, int]) -> Video:
+    own = turn.size(side.info.size)
     factor = whole_factor(own, size)
     if own == size:
         scaled = ""
@@ -354,10 +352,11 @@ def _video(key: str, info: SourceInfo, turn: Upright, size: tuple[int, int]) -> 
         scaled = f"{factor} times as large, pixels as blocks"
     else:
         scaled = f"to {size[1]}x{size[0]} by bicubic"
-    return Video(key, printable(info.path.name), tuple(_facts(info, own, scaled)), own, scaled)
+    return Video(key, printable(side.info.path.name), tuple(_facts(side, own, scaled)), own, scaled)
 
 
-def _facts(info: SourceInfo, size: tuple[int, int], scaled: str) -> Iterator[tuple[str, str]]:
+def _facts(side: Compared, size: tuple[int, int], scaled: str) -> Iterator[tuple[str, str]]:
+    info = side.info
     yield "file", printable(info.path.name)
     yield "bytes", show_bytes(info.bytes)
     yield "container", info.container
@@ -366,12 +365,23 @@ def _facts(info: SourceInfo, size: tuple[int, int], scaled: str) -> Iterator[tup
     yield "shown", scaled or "as it is"
     yield "pixel format", info.format.name
     yield "frames", str(len(info.timeline))
-    rate = info.average_rate
-    yield "rate", f"{float(rate):.5g} fps{', variable' if info.is_variable_rate else ''}" if rate else "-"
-    yield "length", show_time(info.duration)
-    yield "bits a second", f"{8 * info.bytes / max(float(info.duration), 1e-3) / 1e6:.3g} M, all streams"
+    times = _time_facts(info) if side.has_times else ("-",) * len(_TIME_FACTS)
+    yield from zip(_TIME_FACTS, times, strict=True)
     matrix = f"{info.color.matrix.name}, {info.color.range.value}"
     yield "color", matrix + (" (not tagged)" if info.color.guessed else "")
+
+
+_TIME_FACTS = ("rate", "length", "bits a second")
+
+
+def _time_facts(info: SourceInfo) -> tuple[str, str, str]:
+    rate = info.average_rate
+    bits = 8 * info.bytes / max(float(info.duration), 1e-3) / 1e6
+    return (
+        f"{float(rate):.5g} fps{', variable' if info.is_variable_rate else ''}" if rate else "-",
+        show_time(info.duration),
+        f"{bits:.3g} M, all streams",
+    )
 
 
 def _notes(
@@ -382,7 +392,7 @@ def _notes(
     step: int,
     kept: int,
     wanted: int,
-    infos: Sequence[SourceInfo],
+    sides: Sequence[Compared],
 ) -> tuple[str, ...]:
     notes = list(matched.notes)
     if step > 1:
@@ -392,9 +402,11 @@ def _notes(
     shapes = {round(float(Fraction(width, height)), 2) for height, width in sizes}
     if len(shapes) > 1:
         notes.append("the pictures have different shapes: each axis is scaled by itself")
-    if any(info.sample_aspect_ratio not in (None, 1) for info in infos):
+    if any(side.is_transparent for side in sides):
+        notes.append("transparency is not shown: colors are compared as they are stored")
+    if any(side.info.sample_aspect_ratio not in (None, 1) for side in sides):
         notes.append("pixels that are not square are shown square")
-    if any(info.color.transfer in (16, 18) for info in infos):
+    if any(side.info.color.transfer in (16, 18) for side in sides):
         notes.append("HDR is shown and measured as it is stored, which looks pale")
     if request.every is not None and wanted == MOST_SHOWN:
         notes.append(f"{MOST_SHOWN} frames are shown at most")
@@ -414,7 +426,7 @@ def request_of(
     shown = SHOWN if frames is None else frames
     request = CompareRequest(first=first, second=second, reference=reference, shown=shown, every=every, border=border)
     for path in request.paths:
-        check_source(path, is_video=True)
+        check_source(path)
     return request
 
 

@@ -44,7 +44,8 @@ def match(lines: Sequence[Timeline], names: Sequence[str]) -> Match:
     notes = []
     if len({len(line) for line in lines}) > 1 or len(frames) < shortest:
         counts = ", ".join(f"{name} has {counted(len(line), 'frame')}" for name, line in zip(names, lines, strict=True))
-        notes.append(f"{counts}; {counted(len(frames), 'moment')} of them are compared")
+        verb = "is" if len(frames) == 1 else "are"
+        notes.append(f"{counts}; {counted(len(frames), 'moment')} of them {verb} compared")
     if not is_by_time:
         notes.append("frames are not shown at the same times: they are matched by number")
     seconds = tuple(float(times[0][first]) for first, *_ in frames)

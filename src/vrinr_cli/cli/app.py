@@ -9,7 +9,7 @@ from vrinr_cli import __version__
 from vrinr_cli.cli import show
 from vrinr_cli.cli.benchmark import benchmark
 from vrinr_cli.cli.compare import compare
-from vrinr_cli.cli.configured import Configured
+from vrinr_cli.cli.configured import Command, Configured
 from vrinr_cli.cli.denoise import denoise
 from vrinr_cli.cli.fit import fit
 from vrinr_cli.cli.info import info
@@ -35,15 +35,15 @@ app = typer.Typer(
 app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(upscale)
 app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(denoise)
 app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(plan)
-app.command(epilog=EPILOG, no_args_is_help=True)(preview)
-app.command(epilog=EPILOG, no_args_is_help=True)(compare)
+app.command(cls=Command, epilog=EPILOG, no_args_is_help=True)(preview)
+app.command(cls=Command, epilog=EPILOG, no_args_is_help=True)(compare)
 app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(resume)
-app.command(epilog=EPILOG, no_args_is_help=True)(join)
-app.command(epilog=EPILOG)(jobs)
+app.command(cls=Command, epilog=EPILOG, no_args_is_help=True)(join)
+app.command(cls=Command, epilog=EPILOG)(jobs)
 app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(fit)
 app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(train)
 app.command(cls=Configured, epilog=EPILOG, no_args_is_help=True)(benchmark)
-app.command(epilog=EPILOG)(info)
+app.command(cls=Command, epilog=EPILOG)(info)
 
 
 def _version(asked: bool) -> None:

@@ -111,8 +111,6 @@ def run_sources(names: Sequence[Path], outputs: Outputs, options: UpscaleOptions
 
     found = sources.expand(names, recursive=manner.recursive, out_dir=outputs.folder)
     items, left_out = _items(found, outputs, options)
-    if manner.skip_existing:
-        _refuse_rows(items)
     if len(names) == 1 and found.sources[0].is_named:
         _run_one(items[0], options, manner, makes_folder=outputs.folder is not None)
         return
@@ -167,21 +165,17 @@ def _items(found: "Found", outputs: Outputs, options: UpscaleOptions) -> "tuple[
     return [batch.Item(found.sources[0].path, outputs.file)], []
 
 
-def _refuse_rows(items: "Sequence[Item]") -> None:
-    from vrinr_cli.jobs.row import is_row_name  # noqa: PLC0415
+def _is_done(item: "Item", options: UpscaleOptions, manner: Manner) -> bool:
+    """Whether a source is to be skipped."""
+    from vrinr_cli.jobs.finished import is_finished  # noqa: PLC0415 - torch loads here
 
-    for item in items:
-        if is_row_name(item.output):  # some of its pictures say nothing of the others
-            raise OptionError(
-                f"--skip-existing has no effect on a row of pictures, {printable(item.output.name)}",
-                hint="leave it out; -y replaces pictures that are there",
-            )
+    return manner.skip_existing and is_finished(item.source, item.output, options)
 
 
 def _run_one(item: "Item", options: UpscaleOptions, manner: Manner, *, makes_folder: bool) -> None:
     from vrinr_cli.jobs import batch  # noqa: PLC0415
 
-    if manner.skip_existing and item.output.is_file():
+    if _is_done(item, options, manner):
         _tell_skipped(item, {}, manner)
         return
     with batch.made_folder(item.output.parent) if makes_folder and not manner.dry_run else nullcontext():
@@ -264,7 +258,7 @@ def _worked_off(
 
     if not manner.yes and not manner.skip_existing:
         batch.check_none_exists(items)
-    to_do = [item for item in items if not (manner.skip_existing and item.output.is_file())]
+    to_do = [item for item in items if not _is_done(item, options, manner)]
     batch.check_options(
         to_do,
         lambda item: job.check_plan(item.source, item.output, options, overwrite=manner.yes, makes_folder=True),
@@ -281,7 +275,7 @@ def _worked_off(
     return batch.run(
         items,
         work,
-        skip_existing=manner.skip_existing,
+        is_done=lambda item: _is_done(item, options, manner),
         fail_fast=manner.fail_fast,
         on_skip=lambda number, item: _tell_skipped(item, about(number, item), manner, f"[{number}/{len(items)}] "),
         on_failure=failed,

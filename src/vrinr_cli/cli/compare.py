@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="A: a video.", metavar="A")],
+    first: Annotated[Path, typer.Argument(help="A: a video or a picture.", metavar="A")],
     second: Annotated[Path, typer.Argument(help="B: another one of the same content.", metavar="B")],
     reference: Annotated[
         Path | None, typer.Option(help="What both should look like; with it figures tell quality.")
@@ -35,7 +35,7 @@ def compare(
     json_: Annotated[bool, typer.Option("--json", help="One JSON object of the figures on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")] = False,
 ) -> None:
-    r"""Write one page that shows videos A and B side by side, with figures frame by frame.
+    r"""Write one page that shows videos or pictures A and B side by side, with figures frame by frame.
 
     The page needs no network: slider, magnifier, PSNR and SSIM over time, a row of pixels over time, facts of files.
     Needs the packages of `pip install 'vrinr\[benchmark]'`.
@@ -46,6 +46,8 @@ def compare(
       vrinr compare bicubic.mp4 vrinr.mp4 --reference hr.mp4 -o page.html
 
       vrinr compare a.mkv b.mkv --every 100 -y
+
+      vrinr compare photo.png photo.x4.png
     """
     with shown_errors(as_json=json_):
         from vrinr_cli import extra  # noqa: PLC0415 - torch loads here

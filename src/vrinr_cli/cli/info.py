@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vrinr_cli.cli import settings
+from vrinr_cli.cli import settings, variables
 from vrinr_cli.cli.show import print_json, shown_errors
 from vrinr_cli.errors import OptionError, printable
 
@@ -47,5 +47,5 @@ def settings_rows() -> tuple[tuple[str, str], ...]:
         rows.append((str(path), "not there" if file is None else "read"))
         files += [file] if file is not None else []
     names = ", ".join(settings.profiles(files))
-    variables = (settings.CONFIG, settings.PROFILE, settings.DEVICE)
-    return (*rows, ("profiles", names), *((name, os.environ.get(name) or "not set") for name in variables))
+    values = ((name, os.environ.get(name) or "not set") for name in variables.KNOWN)
+    return (*rows, ("profiles", names), *values)

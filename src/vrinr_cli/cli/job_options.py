@@ -7,7 +7,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from vrinr_cli.cli import settings
+from vrinr_cli.cli import variables
 from vrinr_cli.cli.forecast import show_forecast
 from vrinr_cli.cli.progress import Progress, progress_for
 from vrinr_cli.cli.progress_file import ProgressFile, check_progress_file
@@ -23,7 +23,7 @@ Profile = Annotated[
     str | None,
     typer.Option(
         "--profile",
-        envvar=settings.PROFILE,
+        envvar=variables.PROFILE,
         help="Options with a name: archive, web, anime, dvd, or your own in vrinr.toml.",
     ),
 ]
@@ -134,7 +134,7 @@ Device = Annotated[
     str,
     typer.Option(
         help="auto cpu cuda cuda:N mps; several with commas between, a worker process for each: cuda:0,cuda:1",
-        envvar=settings.DEVICE,
+        envvar=variables.DEVICE,
         rich_help_panel=MACHINE,
     ),
 ]

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from vrinr_cli.cli.profiles import BUILT_IN, Value
+from vrinr_cli.cli.variables import CONFIG
 from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.jobs.request import is_harmless
 
 NAME = "vrinr.toml"
 LARGEST = 1 << 20
 """Bytes of a file."""
-CONFIG, PROFILE, DEVICE = "VRINR_CONFIG", "VRINR_PROFILE", "VRINR_DEVICE"
-"""Environment variables."""
 
 _Check = Callable[[Any], bool]
 
@@ -367,7 +366,7 @@ def _profile_layer(name: str, files: Sequence[SettingsFile], table: str) -> Laye
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"choose {', '.join(known)}"
-        raise OptionError(f"no profile is called {printable(name)}", hint=hint)
+        raise OptionError(f"no profile is called {printable(name)}", hint=hint, option="profile")
     values, file = known[name]
     own = {key: value for key, value in values.items() if key in TABLES[table] and key not in WITH_PROFILES}
     where = f" in {_file_words(file)}" if file is not None else ""

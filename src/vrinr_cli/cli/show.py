@@ -9,7 +9,7 @@ import shlex
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -30,11 +30,17 @@ class _Settings:
     """What the options before the command have set."""
 
     debug = False
+    origins: Mapping[str, str] = {}
 
 
 def set_debug(on: bool) -> None:
     """Whether errors show their traceback."""
     _Settings.debug = on
+
+
+def set_origins(origins: Mapping[str, str]) -> None:
+    """Which options come from elsewhere than the command line, each with the place in words: "VRINR_DEVICE=cuda"."""
+    _Settings.origins = origins
 
 
 def replace_what_cannot_be_written() -> None:
@@ -97,7 +103,7 @@ def show_error(error: VrinrError, *, as_json: bool, head: str = "", about: dict[
         told = {"event": "error", **(about or {}), **error_record(error)}
         with contextlib.suppress(OSError):  # a full or closed stdout may be the error itself
             print_json(told)
-    say(f"vrinr: error: {head}{error}; {error.hint}")
+    say(f"vrinr: error: {head}{_message(error)}; {error.hint}")
 
 
 def _fail(error: VrinrError, *, as_json: bool) -> None:
@@ -110,9 +116,15 @@ def error_record(error: VrinrError) -> dict[str, Any]:
     return {
         "code": error.exit_code,
         "kind": type(error).__name__,
-        "message": str(error),
+        "message": _message(error),
         "hint": error.hint,
     }
+
+
+def _message(error: VrinrError) -> str:
+    """What happened, with the place that a wrong value comes from."""
+    origin = _Settings.origins.get(error.option, "")
+    return f"{origin}: {error}" if origin else str(error)
 
 
 def end_stalled(

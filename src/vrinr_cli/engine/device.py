@@ -39,7 +39,7 @@ def choose(device: str, precision: str) -> Compute:
         DeviceError: the device is not to be had here; says why.
     """
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d\d?)?", device):
-        raise OptionError(f"device {device!r}", hint="choose auto, cpu, cuda, cuda:N or mps")
+        raise OptionError(f"device {device!r}", hint="choose auto, cpu, cuda, cuda:N or mps", option="device")
     if precision != "auto" and precision not in PRECISIONS:
         raise OptionError(f"precision {precision!r}", hint=f"choose auto, {', '.join(PRECISIONS)}")
     notes: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ def choose(device: str, precision: str) -> Compute:
         chosen = torch.device(device)
         problem = problem_with(chosen)
         if problem:
-            raise DeviceError(f"device {device} is not to be had: {problem}", hint="use --device cpu")
+            raise DeviceError(f"device {device} is not to be had: {problem}", hint="use --device cpu", option="device")
     if precision == "fp32" and chosen.type == "cuda":
         torch.backends.cudnn.allow_tf32 = False  # convolutions would round their inputs to 10 bits
     dtype = automatic_dtype(chosen) if precision == "auto" else PRECISIONS[precision]
@@ -65,12 +65,14 @@ def choose_all(devices: str, precision: str) -> tuple[Compute, ...]:
     """
     names = devices.split(",")
     if len(names) > MOST_DEVICES:
-        raise OptionError(f"device names {len(names)} devices", hint=f"choose {MOST_DEVICES} at most")
+        raise OptionError(f"device names {len(names)} devices", hint=f"choose {MOST_DEVICES} at most", option="device")
     if len(names) > 1 and "auto" in names:
-        raise OptionError(f"device {devices!r}", hint="auto is one device; name each of several")
+        raise OptionError(f"device {devices!r}", hint="auto is one device; name each of several", option="device")
     full = [f"cuda:{name}" if number and name.isdecimal() else name for number, name in enumerate(names)]
     if any(name.isdecimal() for name in names) and not full[0].startswith("cuda:"):
-        raise OptionError(f"device {devices!r}", hint="numbers alone only follow cuda:N, as in cuda:0,1")
+        raise OptionError(
+            f"device {devices!r}", hint="numbers alone only follow cuda:N, as in cuda:0,1", option="device"
+        )
     return tuple(choose(name, precision) for name in full)
 
 

@@ -186,7 +186,7 @@ def run(
     items: Sequence[Item],
     work: Callable[[int, Item], Outcome],
     *,
-    skip_existing: bool = False,
+    is_done: Callable[[Item], bool] = lambda _item: False,
     fail_fast: bool = False,
     on_skip: Callable[[int, Item], None] = lambda _number, _item: None,
     on_failure: Callable[[int, Item, VrinrError], None] = lambda _number, _item, _error: None,
@@ -196,7 +196,7 @@ def run(
     Args:
         items: the work, in order; numbers count from 1.
         work: does one. A KeyboardInterrupt in it ends the batch, and so does a reader of stdout that has gone away.
-        skip_existing: leave outputs alone that are there when their turn comes.
+        is_done: asked when the turn of each comes; those whose output is there are left alone.
         fail_fast: end at the first failure.
         on_skip: called with each that is skipped.
         on_failure: called with each failure, while it is being handled.
@@ -207,7 +207,7 @@ def run(
     number = 0
     try:
         for number, item in enumerate(items, start=1):
-            if skip_existing and item.output.is_file():
+            if is_done(item):
                 outcomes.append(_outcome(item, "skipped"))
                 on_skip(number, item)
                 continue

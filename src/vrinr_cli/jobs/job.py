@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 
-from vrinr_cli import __version__
 from vrinr_cli.engine.device import Compute, choose_all
 from vrinr_cli.errors import (
     EncodeError,
@@ -50,7 +49,7 @@ from vrinr_cli.jobs.journal import ChunkReport, Journal, peek_all
 from vrinr_cli.jobs.long_waits import LongWait
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.parts import Part, runs_in_words
-from vrinr_cli.jobs.plan import Chunk, Plan
+from vrinr_cli.jobs.plan import Chunk, Plan, made_words
 from vrinr_cli.jobs.request import LONGEST_NAME, JobRequest
 from vrinr_cli.jobs.row import is_row_name, probe_any, row_target
 from vrinr_cli.jobs.row_write import check_row, write_pictures
@@ -60,7 +59,6 @@ from vrinr_cli.jobs.stalls import DEFAULT_SECONDS, Pulse, Watchdog, stall_words
 from vrinr_cli.jobs.unfinished import stopped_job
 from vrinr_cli.video.containers import container_for
 from vrinr_cli.video.join import ChunkFile, Cut, Joined, check_holds, join
-from vrinr_cli.video.origin import MARK
 from vrinr_cli.video.pictures.kinds import is_picture, kind_of_name, kind_to_write
 from vrinr_cli.video.verify import VerifyReport, verify
 
@@ -750,8 +748,7 @@ def made_by(plan: Plan) -> dict[str, str]:
     """A tag that says what made the file; a comment that the source has stays."""
     if any(key.lower() == "comment" for key in plan.source.metadata):
         return {}
-    how = f"weights {plan.weights.path.stem} {plan.weights.digest[:12]}" if plan.weights else plan.method
-    return {"comment": f"{MARK}{__version__}, {how}"}
+    return {"comment": made_words(plan.method, plan.weights)}
 
 
 def _started(job: _Job) -> Started:

@@ -24,7 +24,7 @@ from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, Started,
 from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.noise import NoiseChoice, choose_from, noise_of
 from vrinr_cli.jobs.options import UpscaleOptions
-from vrinr_cli.jobs.plan import WeightsChoice, choose_weights
+from vrinr_cli.jobs.plan import WeightsChoice, choose_weights, made_words
 from vrinr_cli.jobs.run import REDONE, engine_of, peak_memory
 from vrinr_cli.jobs.size import SAME_SHAPE, target_size
 from vrinr_cli.jobs.sources import check_source
@@ -129,7 +129,8 @@ def upscale_picture(
         planes, alpha = restore(plan, engine)
         listen(Advanced(1, 1))
         listen(Stepped("verify"))
-        _write(folder, encode_picture(plan.target, planes, alpha, held_tags(plan.target, plan.still.tags)))
+        tags = held_tags(plan.target, plan.still.tags, software=made_words(plan.method, plan.weights))
+        _write(folder, encode_picture(plan.target, planes, alpha, tags))
         folder.publish(overwrite=overwrite)
         folder.remove()
     notes = (*plan.notes, *_late_notes(engine))

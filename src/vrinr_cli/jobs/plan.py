@@ -24,6 +24,7 @@ from vrinr_cli.record import to_plain
 from vrinr_cli.video.containers import StreamAction, container_for, plan_streams
 from vrinr_cli.video.encoders import EncoderRequest, VideoTarget, choose_video_target
 from vrinr_cli.video.info import SourceInfo
+from vrinr_cli.video.origin import MARK
 from vrinr_cli.video.pictures.kinds import kind_to_write
 
 PLAN_VERSION = 2
@@ -128,6 +129,12 @@ class Plan:
     def fingerprint(self) -> str:
         """One hash of all of `identity`."""
         return hash_of(self.identity())
+
+
+def made_words(method: str, chosen: WeightsChoice | None) -> str:
+    """What a file that vrinr makes says of it: version, and weights or plain method."""
+    how = f"weights {chosen.path.stem} {chosen.digest[:12]}" if chosen else method
+    return f"{MARK}{__version__}, {how}"
 
 
 def make_plan(

@@ -15,7 +15,7 @@ from vrinr_cli.engine.engine import Engine, Geometry
 from vrinr_cli.errors import EncodeError, OptionError, TargetError, VerifyError, printable
 from vrinr_cli.frame import Frame
 from vrinr_cli.jobs.folder import JobFolder
-from vrinr_cli.jobs.plan import Plan
+from vrinr_cli.jobs.plan import Plan, made_words
 from vrinr_cli.jobs.row import has_other_colors, row_of_output, row_target
 from vrinr_cli.video.files import cause_of, open_written, sync_file
 from vrinr_cli.video.pictures import png
@@ -88,7 +88,7 @@ def write_pictures(
     for index, (file, frame) in enumerate(zip(files, _frames(plan, chunks), strict=True)):
         planes = next(iter(converter.restore([frame], range(index, index + 1)))).planes
         turn = orientation_of(plan.source.display_matrix)
-        tags = held_tags(target, _tags(plan, plan.first + index))
+        tags = held_tags(target, _tags(plan, plan.first + index), software=made_words(plan.method, plan.weights))
         content = encode_picture(target, tuple(upright(plane, turn) for plane in planes), None, tags)
         total += len(content)
         _publish(folder, file, content, overwrite=overwrite)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.video.files import cause_of
-from vrinr_cli.video.pictures.kinds import kind_of_name
+from vrinr_cli.video.pictures.kinds import is_picture, kind_of_name
 from vrinr_cli.video.pictures.numbered import numbers_of, row_of_source
 
 VIDEO_ENDINGS = frozenset(
@@ -95,10 +95,15 @@ def check_source(source: Path, *, is_video: bool = False) -> None:
         is_video: whether pictures will not do.
 
     Raises:
-        OptionError: there is nothing, or a folder, or a row with a gap.
+        OptionError: there is nothing, or a folder, or a row with a gap, or pictures where a video is wanted.
     """
     name = printable(str(source))
-    row = None if is_video else row_of_source(source)
+    row = row_of_source(source)
+    if is_video and (row is not None or is_picture(source)):
+        what = "a still picture" if row is None else "a row of pictures"
+        raise OptionError(
+            f"{name}: {what}, not a video", hint="give a video; upscale, denoise and compare take pictures"
+        )
     if row is not None:
         numbers_of(source, row)
         return

@@ -15,6 +15,7 @@ from av.filter import Graph
 
 from vrinr_cli.errors import InputError
 from vrinr_cli.frame import Family, Frame, PlaneFormat
+from vrinr_cli.video.combs import LineFit, LineFits
 from vrinr_cli.video.info import FieldOrder, SourceInfo
 from vrinr_cli.video.pixels import to_av_frame
 from vrinr_cli.video.reader import read_frames
@@ -32,6 +33,8 @@ SHARE = 0.6
 """Of the frames that move: least that must be combed in one order. In telecined film it is four in five."""
 OTHER_ORDER = 0.25
 """Most frames that may seem to be of the other order, for each of the more frequent one."""
+APART = 0.75
+"""Of how far lines lie from the nearest field of a neighbour: least that lines of combed frames lie from each other."""
 REPEATED = 1.5
 """How many times more one field must change than the other to count as the one that is repeated; noise is in both."""
 LEAST_REPEATED = 0.25
@@ -59,6 +62,9 @@ class FieldsSeen:
     """Frames that move and have no combs."""
     is_pulldown: bool
     """Whether fields are repeated as 3:2 pulldown does."""
+    apart: float
+    """How far lines of combed frames lie from each other, for what they lie from the nearest field of a neighbour: 1 in
+    two fields, less in whole pictures whose lines only happen to fit to one order; 0 without such frames."""
     header_order: FieldOrder | None
     """What the stream's header says of the order."""
 
@@ -87,7 +93,9 @@ class FieldsSeen:
         if moving < LEAST_FRAMES:
             return "unknown"
         if self.seen_order is not None and max(self.top, self.bottom) >= SHARE * moving:
-            return "telecined" if self.is_pulldown else "interlaced"
+            if self.is_pulldown:
+                return "telecined"
+            return "interlaced" if self.apart >= APART else "unknown"
         return "progressive" if self.progressive >= SHARE * moving else "unknown"
 
 
@@ -117,6 +125,7 @@ def fields_of(runs: Iterable[Iterable[Frame]], header_order: FieldOrder | None =
         top=seen.count("top"),
         bottom=seen.count("bottom"),
         progressive=seen.count("progressive"),
+        apart=_apart(word for told in inside for word in told),
         is_pulldown=_is_pulldown([[word.repeated for word in told] for told in inside], sum(map(bool, seen))),
         header_order=header_order,
     )
@@ -132,6 +141,7 @@ class _Told:
     """tff, bff, progressive or undetermined, from this frame and its neighbours."""
     repeated: str
     """Which field is the one of the frame before: top, bottom or neither."""
+    fit: LineFit
 
 
 def _places(info: SourceInfo) -> list[int]:
@@ -165,9 +175,11 @@ def _told(run: Iterable[Frame]) -> list[_Told]:
     graph: Graph | None = None
     flags: list[bool] = []
     words: list[tuple[str, str]] = []
+    fits = LineFits()
     for frame in run:
         flags.append(frame.is_interlaced)
         plane = frame.planes[1 if frame.format.family is Family.RGB else 0]
+        fits.add(plane, frame.format.depth)
         kind = _GRAY[plane.itemsize]
         if graph is None:
             graph = _graph(frame.size, kind)
@@ -178,7 +190,19 @@ def _told(run: Iterable[Frame]) -> list[_Told]:
     if graph is not None:
         graph.vpush(None)
         words += _pulled(graph)
-    return [_Told(flag, *word) for flag, word in zip(flags, words, strict=True)]
+    return [_Told(flag, *word, fit) for flag, word, fit in zip(flags, words, fits.all(), strict=True)]
+
+
+def _apart(told: Iterable[_Told]) -> float:
+    """How far the lines of combed frames lie from each other, beside the nearest field of a neighbour."""
+    within = {"tff": 0.0, "bff": 0.0}
+    across = dict(within)
+    for word in told:
+        if word.single in within:
+            within[word.single] += word.fit.within
+            across[word.single] += word.fit.across_top if word.single == "tff" else word.fit.across_bottom
+    order = max(across, key=across.__getitem__)
+    return within[order] / across[order] if across[order] else 0.0
 
 
 _GRAY = {1: PlaneFormat("gray", Family.GRAY, 8), 2: PlaneFormat("gray16le", Family.GRAY, 16)}

@@ -21,9 +21,10 @@ from vrinr_cli.video import nut, y4m
 from vrinr_cli.video.info import SourceInfo, Timeline
 from vrinr_cli.video.limits import LARGEST_PICTURE
 from vrinr_cli.video.pipes import PipeInput
-from vrinr_cli.video.pixels import has_alpha, plane_format, planes_of
+from vrinr_cli.video.pixels import has_alpha, plane_format
 from vrinr_cli.video.tags import color_of, guess_notes, guessed_matrix, sample_aspect_ratio_of
 from vrinr_cli.video.timeline import HEAD_FRAMES, nominal_step, on_screen
+from vrinr_cli.video.uniform import planes_like_first
 
 STDIN = Path("stdin")
 """What messages call the source."""
@@ -228,16 +229,7 @@ def _nut_pictures(
 
 
 def _nut_picture(picture: av.VideoFrame, number: int, info: SourceInfo) -> PipedPicture:
-    if (picture.height, picture.width) != info.size:
-        raise InputError(
-            f"stdin: frame {number} is {picture.width}x{picture.height}, "
-            f"the clip began with {info.size[1]}x{info.size[0]}",
-            hint="pipe one video at a time",
-        )
-    try:
-        planes = planes_of(picture, info.format)
-    except InputError as error:
-        raise InputError(f"stdin: frame {number}: {error}", hint=error.hint) from error
+    planes = planes_like_first(picture, number, info, size_hint="pipe one video at a time")
     return PipedPicture(planes, picture.pts, picture.duration or 0)
 
 

@@ -79,7 +79,7 @@ def planes_of(frame: av.VideoFrame, format: PlaneFormat) -> tuple[Plane, ...]:  
     name = frame.format.name
     if plane_format(name) != format:
         raise InputError(
-            f"pixel format is {name}, the file began with {format.name}",
+            f"pixel format is {name}, the video began with {format.name}",
             hint="split the file where its format changes",
         )
     if _SMALL_RGB.fullmatch(name):

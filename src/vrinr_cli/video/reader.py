@@ -20,9 +20,9 @@ from vrinr_cli.video.deinterlace import deinterlaced
 from vrinr_cli.video.fields import stored, stored_range
 from vrinr_cli.video.info import Fields, SourceInfo
 from vrinr_cli.video.pictures.sequence import read_sequence
-from vrinr_cli.video.pixels import planes_of
 from vrinr_cli.video.source import decoded, decoder_of, main_video, only, open_source, shown
 from vrinr_cli.video.timeline import HEAD_FRAMES, clock
+from vrinr_cli.video.uniform import planes_like_first
 
 _DAMAGE_HINT = "copy the file again, or go on with --skip-damaged"
 _KEYS_BACK = (1, 2, 4, 8, 16)
@@ -250,16 +250,7 @@ def _refuse_damage(reading: _Reading, index: int) -> None:
 def _frame(reading: _Reading, index: int, picture: av.VideoFrame) -> Frame:
     """A decoded picture at its place in the timeline."""
     info = reading.info
-    if (picture.height, picture.width) != info.size:
-        raise InputError(
-            f"{shown(info.path)}: frame {index} is {picture.width}x{picture.height}, "
-            f"the file began with {info.size[1]}x{info.size[0]}",
-            hint="split the file where its size changes",
-        )
-    try:
-        planes = planes_of(picture, info.format)
-    except InputError as error:
-        raise InputError(f"{shown(info.path)}: frame {index}: {error}", hint=error.hint) from error
+    planes = planes_like_first(picture, index, info, size_hint="split the file where its size changes")
     line = info.timeline
     return Frame(
         index,

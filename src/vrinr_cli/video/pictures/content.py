@@ -5,6 +5,9 @@ from dataclasses import dataclass
 LARGEST_PROFILE = 16 << 20
 """Bytes of a color profile or of EXIF; printers' profiles have a few."""
 
+LONGEST_WORDS = 256
+"""Bytes of a text about the software."""
+
 
 @dataclass(frozen=True, slots=True)
 class PictureTags:
@@ -18,6 +21,8 @@ class PictureTags:
     """How the stored picture is turned and mirrored, 1 to 8 as in EXIF; 1 is upright."""
     png_color: tuple[tuple[bytes, bytes], ...] = ()
     """PNG's own chunks about color, name and content: cICP, sRGB, gAMA, cHRM."""
+    software: str = ""
+    """What the file says made it, in ASCII; where that stands in EXIF it is left there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,11 @@ class Content:
     """Whether the colors were multiplied by alpha."""
     notes: tuple[str, ...] = ()
     """What is left out, one line each."""
+
+
+def plain_words(content: bytes) -> str:
+    """A text of a file, as far as it is ASCII and not long; up to the first zero byte."""
+    return content[:LONGEST_WORDS].split(b"\0")[0].decode("ascii", "ignore")
 
 
 def bounded(profile: bytes) -> bytes:

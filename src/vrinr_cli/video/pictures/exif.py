@@ -5,13 +5,15 @@ byte by byte, as makers' notes point into it.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-ORIENTATION, EXIF_IFD = 0x0112, 0x8769
+from vrinr_cli.video.pictures.content import plain_words
+
+ORIENTATION, SOFTWARE, EXIF_IFD = 0x0112, 0x0131, 0x8769
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
 """ImageWidth and PixelXDimension; ImageLength and PixelYDimension."""
-SHORT, LONG = 3, 4
+ASCII, SHORT, LONG = 2, 3, 4
 _MOST_ENTRIES = 4096
 
 
@@ -81,6 +83,60 @@ def numbers(data: bytes, directory: Directory, tag: int, *, most: int = 16) -> t
         if place + count * width <= len(data):
             return struct.unpack_from(f"{order}{count}{letter}", data, place)
     return ()
+
+
+def text(data: bytes, directory: Directory, tag: int) -> str:
+    """A field of text; empty without one, or where it lies outside of the data."""
+    for entry in directory.entries:
+        if entry.tag == tag and entry.kind == ASCII:
+            place = entry.place
+            if entry.count > 4:
+                (place,) = struct.unpack_from(byte_order(data) + "I", data, entry.place)
+            return plain_words(data[place : place + entry.count])
+    return ""
+
+
+def with_software(data: bytes, words: str) -> bytes:
+    """The same EXIF that also says what made the file, if it does not say so already; anew where there is none."""
+    data = data or b"II*\0\x08\0\0\0\0\0\0\0\0\0"
+    directory = first_directory(data)
+    if directory is None or any(entry.tag == SOFTWARE for entry in directory.entries):
+        return data
+    return with_values(data, directory, {SOFTWARE: (ASCII, words.encode("ascii") + b"\0")})
+
+
+def says_software_alone(data: bytes) -> bool:
+    """Whether EXIF has no other word than that, as `with_software` makes it of nothing."""
+    directory = first_directory(data)
+    return directory is not None and [entry.tag for entry in directory.entries] == [SOFTWARE]
+
+
+def with_values(data: bytes, directory: Directory, values: Mapping[int, tuple[int, bytes]]) -> bytes:
+    """The same TIFF structure with further fields: their values, then another first directory, behind all else.
+
+    Args:
+        data: the structure.
+        directory: its first directory.
+        values: field type, of one byte, and value of more than four bytes, by tag.
+    """
+    order = byte_order(data)
+    fields = {entry.tag: data[entry.place - 8 : entry.place + 4] for entry in directory.entries}
+    for tag, (kind, value) in values.items():
+        data = _even(data)
+        fields[tag] = struct.pack(order + "HHII", tag, kind, len(value), len(data))
+        data += value
+    return with_fields(data, fields)
+
+
+def with_fields(data: bytes, fields: dict[int, bytes]) -> bytes:
+    """The same structure with another first directory, of these fields of twelve bytes, behind all else."""
+    order, whole = byte_order(data), _even(data)
+    table = struct.pack(order + "H", len(fields)) + b"".join(field for _, field in sorted(fields.items()))
+    return whole[:4] + struct.pack(order + "I", len(whole)) + whole[8:] + table + b"\0\0\0\0"
+
+
+def _even(data: bytes) -> bytes:
+    return data + b"\0" * (len(data) % 2)
 
 
 def orientation_of(exif: bytes) -> int:

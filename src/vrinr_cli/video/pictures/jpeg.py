@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator
 
-from vrinr_cli.video.pictures.content import Content, PictureTags, bounded
+from vrinr_cli.video.pictures.content import Content, PictureTags, bounded, plain_words
 from vrinr_cli.video.pictures.exif import orientation_of
 
 START, END = b"\xff\xd8", b"\xff\xd9"
@@ -21,7 +21,7 @@ _ICC_PIECE = _LONGEST - len(_ICC) - 2
 
 def read(data: bytes) -> Content:
     """What a JPEG file holds."""
-    size, problem, exif = None, "", b""
+    size, problem, exif, software = None, "", b"", ""
     pieces: dict[int, bytes] = {}
     kept = [START]
     scan, count = len(data), 0
@@ -35,6 +35,8 @@ def read(data: bytes) -> Content:
             size, problem = (height, width), _problem(depth, components)
         elif marker == 0xE1 and content.startswith(_EXIF) and not exif:
             exif = bounded(content[len(_EXIF) :])
+        elif marker == _COMMENT and not software:
+            software = plain_words(content)
         elif marker == 0xE2 and content.startswith(_ICC) and len(content) > len(_ICC) + 2:
             count = content[len(_ICC) + 1]
             pieces[content[len(_ICC)]] = content[len(_ICC) + 2 :]
@@ -46,7 +48,7 @@ def read(data: bytes) -> Content:
     kept.append(data[scan : end + 2] if end >= 0 else data[scan:])
     return Content(
         size=size,
-        tags=PictureTags(icc=icc, exif=exif, orientation=orientation_of(exif)),
+        tags=PictureTags(icc=icc, exif=exif, orientation=orientation_of(exif), software=software),
         encoded=b"".join(kept),
         problem=problem,
         is_cut=end < 0,
@@ -74,6 +76,8 @@ def with_tags(encoded: bytes, tags: PictureTags) -> bytes:
     pieces = [tags.icc[place : place + _ICC_PIECE] for place in range(0, len(tags.icc), _ICC_PIECE)]
     if len(pieces) <= 255:
         told += [_segment(0xE2, _ICC + bytes([n, len(pieces)]) + piece) for n, piece in enumerate(pieces, start=1)]
+    if tags.software:
+        told.append(_segment(_COMMENT, tags.software.encode("ascii")))
     kept = []
     for marker, start, stop in _segments(encoded):
         if marker == _SCAN:

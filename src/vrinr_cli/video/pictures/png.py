@@ -4,7 +4,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from vrinr_cli.video.pictures.content import LARGEST_PROFILE, Content, PictureTags, bounded
+from vrinr_cli.video.pictures.content import LARGEST_PROFILE, Content, PictureTags, bounded, plain_words
 from vrinr_cli.video.pictures.exif import orientation_of
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -12,6 +12,7 @@ _PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 """Chunks that samples depend on; no other one reaches the decoder, as texts may unpack to gigabytes."""
 _COLOR = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 _LARGEST_COLOR = 64
+_SOFTWARE = b"Software\0"
 _PALETTE = 3
 _HEADER = len(SIGNATURE) + 12 + 13
 
@@ -20,6 +21,7 @@ def read(data: bytes) -> Content:
     """What a PNG file holds."""
     size, palette, notes = None, False, []
     icc = exif = b""
+    software = ""
     color: list[tuple[bytes, bytes]] = []
     kept, has_ended, transparent, end = [SIGNATURE], False, False, len(SIGNATURE)
     for name, start, stop in _chunks(data):
@@ -32,6 +34,8 @@ def read(data: bytes) -> Content:
             notes += [] if icc else ["its color profile is damaged and left out"]
         elif name == b"eXIf":
             exif = bounded(content)
+        elif name == b"tEXt" and content.startswith(_SOFTWARE):
+            software = plain_words(content[len(_SOFTWARE) :])
         elif name in _COLOR and len(content) <= _LARGEST_COLOR:
             color.append((name, content))
         transparent = transparent or name == b"tRNS"
@@ -41,7 +45,7 @@ def read(data: bytes) -> Content:
         end = stop + 4
     if not has_ended and data[end + 4 : end + 8] == b"IDAT":  # what is there of a cut file
         kept += [_chunk(b"IDAT", data[end + 8 :]), _chunk(b"IEND", b"")]
-    tags = PictureTags(icc=icc, exif=exif, orientation=orientation_of(exif), png_color=tuple(color))
+    tags = PictureTags(icc=icc, exif=exif, orientation=orientation_of(exif), png_color=tuple(color), software=software)
     return Content(
         size=size,
         tags=tags,
@@ -70,6 +74,8 @@ def with_tags(encoded: bytes, tags: PictureTags) -> bytes:
         told = [_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(tags.icc, 9))]
     if tags.exif:
         told.append(_chunk(b"eXIf", tags.exif))
+    if tags.software:
+        told.append(_chunk(b"tEXt", _SOFTWARE + tags.software.encode("ascii")))
     return b"".join([SIGNATURE, kept[0], *told, *kept[1:]])
 
 

@@ -83,7 +83,7 @@ def read_picture(path: Path, *, allow_damaged: bool = False, most_pixels: int = 
         OptionError: there is no such file.
         InputError: it is no picture that vrinr reads, or it is too large, cut or damaged.
     """
-    data = _bytes_of(path)
+    data = bytes_of(path)
     try:
         return decode_picture(data, allow_damaged=allow_damaged, most_pixels=most_pixels)
     except InputError as error:
@@ -121,7 +121,13 @@ def decode_picture(data: bytes, *, allow_damaged: bool = False, most_pixels: int
     )
 
 
-def _bytes_of(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """All of a file.
+
+    Raises:
+        OptionError: there is no such file.
+        InputError: it cannot be read, or has more than `LARGEST_FILE` bytes.
+    """
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise InputError(f"{shown(path)}: more than a gigabyte, too large to be read", hint=_HINT)

@@ -33,11 +33,12 @@ def read(data: bytes) -> Content:
     tags = PictureTags(
         icc=bounded(_bytes_of(data, directory, _ICC)),
         orientation=turned if turned is not None and 1 <= turned <= 8 else 1,
+        software=exif.text(data, directory, exif.SOFTWARE),
     )
     return Content(
         size=(height, width) if height and width else None,
         tags=tags,
-        encoded=_with_fields(
+        encoded=exif.with_fields(
             data, {e.tag: data[e.place - 8 : e.place + 4] for e in directory.entries if e.tag in _DECODED}
         ),
         problem=_problem(data, directory),
@@ -48,31 +49,18 @@ def read(data: bytes) -> Content:
 
 
 def with_tags(encoded: bytes, tags: PictureTags) -> bytes:
-    """An encoder's TIFF with these tags: a directory with one more field, behind all else.
+    """An encoder's TIFF with these tags: a directory with further fields, behind all else.
 
     Raises:
         ValueError: the encoder's file has no directory.
     """
     directory = exif.first_directory(encoded)
-    order = exif.byte_order(encoded)
     if directory is None:
         raise ValueError("a TIFF file without a directory")
-    if not tags.icc:
-        return encoded
-    fields = {entry.tag: encoded[entry.place - 8 : entry.place + 4] for entry in directory.entries}
-    fields[_ICC] = struct.pack(order + "HHII", _ICC, _UNDEFINED, len(tags.icc), len(encoded) + len(encoded) % 2)
-    return _with_fields(_even(encoded) + tags.icc, fields)
-
-
-def _with_fields(data: bytes, fields: dict[int, bytes]) -> bytes:
-    """The same file with another directory, of these fields of twelve bytes, behind all else."""
-    order, whole = exif.byte_order(data), _even(data)
-    table = struct.pack(order + "H", len(fields)) + b"".join(field for _, field in sorted(fields.items()))
-    return whole[:4] + struct.pack(order + "I", len(whole)) + whole[8:] + table + b"\0\0\0\0"
-
-
-def _even(data: bytes) -> bytes:
-    return data + b"\0" * (len(data) % 2)
+    values = {_ICC: (_UNDEFINED, tags.icc)} if tags.icc else {}
+    if tags.software:
+        values[exif.SOFTWARE] = (exif.ASCII, tags.software.encode("ascii") + b"\0")
+    return exif.with_values(encoded, directory, values) if values else encoded
 
 
 def _problem(data: bytes, directory: exif.Directory) -> str:

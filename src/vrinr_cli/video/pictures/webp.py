@@ -4,7 +4,14 @@ import struct
 from collections.abc import Iterator
 
 from vrinr_cli.video.pictures.content import Content, PictureTags, bounded
-from vrinr_cli.video.pictures.exif import orientation_of
+from vrinr_cli.video.pictures.exif import (
+    SOFTWARE,
+    first_directory,
+    orientation_of,
+    says_software_alone,
+    text,
+    with_software,
+)
 
 _ICC_FLAG, _ALPHA_FLAG, _EXIF_FLAG, _ANIMATION_FLAG = 0x20, 0x10, 0x08, 0x02
 _HEADER = 12
@@ -35,7 +42,12 @@ def read(data: bytes) -> Content:
     end = _HEADER - 4 + struct.unpack_from("<I", data, 4)[0] if len(data) >= _HEADER else 0
     return Content(
         size=size,
-        tags=PictureTags(icc=icc, exif=exif, orientation=orientation_of(exif)),
+        tags=PictureTags(
+            icc=icc,
+            exif=b"" if says_software_alone(exif) else exif,
+            orientation=orientation_of(exif),
+            software=text(exif, directory, SOFTWARE) if (directory := first_directory(exif)) is not None else "",
+        ),
         encoded=_file(
             [
                 (name, data[start:stop])
@@ -61,13 +73,14 @@ def with_tags(encoded: bytes, tags: PictureTags, size: tuple[int, int], *, has_a
     """
     kept = [(name, encoded[start:stop]) for name, start, stop in _chunks(encoded)]
     pictures = [(name, content) for name, content in kept if name in (b"ALPH", b"VP8 ", b"VP8L")]
-    if not (tags.icc or tags.exif) and len(pictures) == 1:
+    told = with_software(tags.exif, tags.software) if tags.software else tags.exif
+    if not (tags.icc or told) and len(pictures) == 1:
         return _file(pictures)
-    flags = _ICC_FLAG * bool(tags.icc) | _EXIF_FLAG * bool(tags.exif) | _ALPHA_FLAG * has_alpha
+    flags = _ICC_FLAG * bool(tags.icc) | _EXIF_FLAG * bool(told) | _ALPHA_FLAG * has_alpha
     sides = b"".join((side - 1).to_bytes(3, "little") for side in (size[1], size[0]))
     head = [(b"VP8X", bytes([flags, 0, 0, 0]) + sides)]
     profile = [(b"ICCP", tags.icc)] if tags.icc else []
-    camera = [(b"EXIF", tags.exif)] if tags.exif else []
+    camera = [(b"EXIF", told)] if told else []
     return _file([*head, *profile, *pictures, *camera])
 
 

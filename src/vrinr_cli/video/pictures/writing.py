@@ -9,12 +9,12 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
-from vrinr_cli.errors import EncodeError, TargetError, VerifyError
+from vrinr_cli.errors import EncodeError, TargetError, VerifyError, printable
 from vrinr_cli.frame import ChromaSite, ColorSpec, Family, Matrix, Plane, PlaneFormat, Range
 from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.limits import scale_hint
 from vrinr_cli.video.pictures import jpeg, png, tiff, webp
-from vrinr_cli.video.pictures.content import PictureTags
+from vrinr_cli.video.pictures.content import LONGEST_WORDS, PictureTags
 from vrinr_cli.video.pictures.exif import made_upright
 from vrinr_cli.video.pictures.kinds import JPEG, PNG, TIFF, WEBP, PictureKind
 from vrinr_cli.video.pictures.reading import decode_picture
@@ -125,8 +125,8 @@ def losses(target: PictureTarget, source: PlaneFormat, tags: PictureTags, *, has
     return tuple(text for text, is_told in told.items() if is_told)
 
 
-def held_tags(target: PictureTarget, tags: PictureTags) -> PictureTags:
-    """What a file can say of an upright picture of the target's size."""
+def held_tags(target: PictureTarget, tags: PictureTags, *, software: str = "") -> PictureTags:
+    """What a file can say of an upright picture of the target's size, and what it shall say that made it."""
     is_gray_profile = tags.icc[16:20] == b"GRAY"
     is_gray = target.kind.max_depth > 8 and target.format.family is Family.GRAY
     exif = made_upright(tags.exif, target.size) if tags.exif else b""
@@ -135,6 +135,7 @@ def held_tags(target: PictureTarget, tags: PictureTags) -> PictureTags:
         icc=b"" if is_gray_profile and not is_gray else tags.icc,
         exif=exif if has_room else b"",
         png_color=tags.png_color if target.kind is PNG else (),
+        software=printable(software).encode("ascii", "replace").decode()[: LONGEST_WORDS - 1],
     )
 
 
