@@ -379,9 +379,8 @@ def test_a_residual_survives_a_conversion() -> None:
     target = Picture(plane_format("rgb", 16), RGB, (9, 9))
     planes = smooth_planes(source.format, source.color, (6, 6))
     converter = ColorConverter(source, target, CPU)
-    base = converter.base(planes)
-    plain = converter.compose(base, None)
-    after = converter.compose(base, torch.full((3, 9, 9), 0.01))
+    plain = converter.compose(converter.base(planes), None)
+    after = converter.compose(converter.base(planes), torch.full((3, 9, 9), 0.01))
     for a, b in zip(after, plain, strict=True):
         assert np.abs(a.astype(int) - b.astype(int) - 655.35).max() <= 1
 

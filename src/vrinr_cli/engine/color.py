@@ -5,6 +5,9 @@ adds is converted from RGB. So a frame that the network leaves alone comes back 
 planes, and at scale 1 unchanged.
 """
 
+import itertools
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -111,12 +114,18 @@ class ColorConverter:
         return resized
 
     def compose(self, base: list[Tensor], residual: Tensor | None) -> tuple[Plane, ...]:
-        """Target planes from the base and what the network adds, RGB (3, H, W) or None."""
+        """Target planes from the base and what the network adds.
+
+        Args:
+            base: what `base` gave; emptied, as a large picture's components take more memory than its planes.
+            residual: RGB (3, H, W), or None.
+        """
         values = self._direct(base, residual) if self.is_direct else self._converted(base, residual)
+        return tuple(map(self._codes, itertools.count(), values))  # no loop's variable, which would keep a component
+
+    def _codes(self, plane: int, value: Tensor) -> Plane:
         format_, color = self.target.format, self.target.color
-        return tuple(
-            to_codes(value, *plane_range(format_, color, plane), format_.depth) for plane, value in enumerate(values)
-        )
+        return to_codes(value, *plane_range(format_, color, plane), format_.depth)
 
     def _values(self, planes: tuple[Plane, ...]) -> list[Tensor]:
         format_, color = self.source.format, self.source.color
@@ -149,30 +158,36 @@ class ColorConverter:
             return torch.stack(values)
         return torch.einsum("rc,chw->rhw", self.to_rgb, torch.stack(values))
 
-    def _direct(self, base: list[Tensor], residual: Tensor | None) -> list[Tensor]:
-        if residual is None:
-            return base
+    def _direct(self, base: list[Tensor], residual: Tensor | None) -> Iterator[Tensor]:
+        """One component after the other, each made when the plane before it is done."""
+        components = base[::-1]
+        base.clear()
         family = self.target.format.family
-        if family is Family.RGB:
-            return [value + part for value, part in zip(base, residual, strict=True)]
-        luma = base[0] + torch.einsum("c,chw->hw", self.from_rgb[0], residual)
-        if family is Family.GRAY:
-            return [luma]
-        added = self._chroma_of(residual)
-        return [luma, base[1] + added[0], base[2] + added[1]]
+        if residual is None or family is Family.RGB:
+            parts = iter(residual) if residual is not None else None
+            while components:
+                yield components.pop() + next(parts) if parts is not None else components.pop()
+            return
+        yield components.pop() + torch.einsum("c,chw->hw", self.from_rgb[0], residual)
+        if family is not Family.GRAY:
+            added = self._chroma_of(residual)
+            yield components.pop() + added[0]
+            yield components.pop() + added[1]
 
-    def _converted(self, base: list[Tensor], residual: Tensor | None) -> list[Tensor]:
+    def _converted(self, base: list[Tensor], residual: Tensor | None) -> Iterator[Tensor]:
+        """The same by way of RGB."""
         rgb = self._as_rgb(base)
+        base.clear()
         if residual is not None:
             rgb = rgb + residual
         rgb = rgb.clamp(0, 1)
         family = self.target.format.family
         if family is Family.RGB:
-            return list(rgb)
-        luma = torch.einsum("c,chw->hw", self.from_rgb[0], rgb)
-        if family is Family.GRAY:
-            return [luma]
-        return [luma, *self._chroma_of(rgb)]
+            yield from rgb
+            return
+        yield torch.einsum("c,chw->hw", self.from_rgb[0], rgb)
+        if family is not Family.GRAY:
+            yield from self._chroma_of(rgb)
 
     def _chroma_filters(self) -> tuple[Tensor | None, Tensor | None]:
         """Triangle filter per axis from luma to the target's chroma positions, by taps around a cell."""

@@ -229,8 +229,10 @@ class _Flow:
         for number in range(last, -1, -1):
             if not self.queues[number] or (self.running[number] and not self.steps[number].is_free):
                 continue
+            # of what the last step gives one for each thread: at 3840x2160 it is 100 MB
+            most = self.lanes.count - 1 if number == last else self.lanes.count
             waiting = self.taken - self.given if number == last else len(self.queues[number + 1])
-            if waiting > self.lanes.count:
+            if waiting > most:
                 continue
             self.running[number] += 1
             place = self.taken if number == last else 0

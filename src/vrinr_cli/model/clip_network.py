@@ -4,6 +4,8 @@ Symbols: r = (x, y, t) in [-1, 1] at pixel centres and frame times; P^l patches,
 gives, w_att^l its attention, v^HR all levels together.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -12,9 +14,10 @@ from vrinr_cli.model.clip_config import ClipConfig
 from vrinr_cli.model.lattice import LatticeLevel
 from vrinr_cli.model.patches import PatchLevel, patch_levels
 from vrinr_cli.model.texture import PatchCode
+from vrinr_cli.model.tiled_render import TILE_POINTS, FrameTiles, LevelTiles, can_tile
 
 POINTS = 2048
-"""Queries at once where nothing else decides: their rows of the tables stay in the processor's cache."""
+"""Scattered queries at once where nothing else decides: their rows of the tables stay in the processor's cache."""
 MIDDLE_GRAY = 0.5
 """Added to the color decoder's output, so that it begins at the middle of its range."""
 
@@ -80,24 +83,41 @@ class ClipNetwork(nn.Module):
         return color
 
     @torch.no_grad()
-    def render(self, resized: Tensor, time: float, *, points: int = POINTS) -> Tensor:
+    def render(self, resized: Tensor, time: float, *, points: int | None = None) -> Tensor:
         """One frame, Eq. (17).
 
         Args:
             resized: the LR frame resized to the target, (3, H, W) in [0, 1].
             time: t in [-1, 1].
-            points: queries at once.
+            points: queries at once; None: as suits the processor.
 
         Returns:
             RGB (3, H, W), not clamped.
         """
-        height, width = resized.shape[-2:]
         levels = patch_levels(resized[None], self.config)
-        pixels = PixelGrid((height, width), resized.new_tensor([time]))
-        numbers = torch.arange(height * width, device=resized.device)
-        colors = [self.at_pixels(levels, pixels.places(part), pixels) for part in numbers.split(points)]
-        picture = torch.cat(colors).T.reshape(3, height, width)
+        pixels = PixelGrid((resized.shape[1], resized.shape[2]), resized.new_tensor([time]))
+        # on a GPU convolutions may round their factors to 10 bits
+        if can_tile(self.config) and resized.device.type == "cpu" and not any(grid.is_plain for grid in self.grids):
+            picture = self._in_tiles(levels, pixels, points or TILE_POINTS)
+        else:
+            picture = self._query_by_query(levels, pixels, points or POINTS)
         return picture + resized if self.config.output == "residual" else picture
+
+    def _query_by_query(self, levels: list[PatchLevel], pixels: "PixelGrid", points: int) -> Tensor:
+        """Eq. (17) as it is printed: the plain twin of `_in_tiles`."""
+        height, width = pixels.size
+        numbers = torch.arange(height * width, device=pixels.rows.device)
+        colors = [self.at_pixels(levels, pixels.places(part), pixels) for part in numbers.split(points)]
+        return torch.cat(colors).T.reshape(3, height, width)
+
+    def _in_tiles(self, levels: list[PatchLevel], pixels: "PixelGrid", points: int) -> Tensor:
+        """The same where all queries are pixels of one frame."""
+        axes = (pixels.columns, pixels.rows, pixels.times)
+        codes, grids = cast(list[PatchCode], self.codes), cast(list[LatticeLevel], self.grids)
+        tiles = [LevelTiles(*parts, axes) for parts in zip(codes, grids, levels, strict=True)]
+        picture = pixels.rows.new_empty(3, *pixels.size)
+        FrameTiles(tiles, cast(list[PointGate], self.gates), self.color, size=pixels.size).render(picture, points)
+        return picture + MIDDLE_GRAY if self.config.output == "direct" else picture
 
 
 class PixelGrid:
@@ -114,7 +134,7 @@ class PixelGrid:
         self.rows, self.columns = (
             ((2 * torch.arange(n, dtype=torch.float64) + 1) / n - 1).to(like) for n in size
         )  # pixel centres
-        self.times = times
+        self.times, self.size = times, size
 
     def places(self, numbers: Tensor) -> Tensor:
         """Pixel numbers (N,), counted row by row and frame by frame -> frame, row, column (3, N)."""

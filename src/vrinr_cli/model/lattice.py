@@ -6,6 +6,7 @@ fastest, so that the eight texture corners of one (x, y, t) vertex lie side by s
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -61,15 +62,19 @@ class Lattice:
 
     def row(self, vertices: Tensor) -> Tensor:
         """Vertices (..., 3 or 6) int64 -> row of the table, Eq. (5): dense where the grid fits, else hashed."""
+        return self.row_along(vertices.unbind(-1))
+
+    def row_along(self, vertices: Sequence[Tensor]) -> Tensor:
+        """The same of vertices axis by axis: 3 or 6 tensors of shapes that broadcast -> rows of their common shape."""
+        row = vertices[0]
         if self.is_dense:
-            row = vertices[..., 0]
-            for axis in range(1, len(self.vertices)):
-                row = row * self.vertices[axis] + vertices[..., axis]
+            for count, place in zip(self.vertices[1:], vertices[1:], strict=True):
+                row = row * count + place
             return row
-        row = vertices[..., 0] * PRIMES[0]
-        for axis in range(1, len(self.vertices)):
-            row = row ^ (vertices[..., axis] * PRIMES[axis])
-        return row % self.rows
+        for prime, place in zip(PRIMES[1:], vertices[1:], strict=False):
+            row = row ^ (place * prime)
+        # of a power of two the remainder is the low bits, and division takes ten times as long
+        return row & (self.rows - 1) if self.rows & (self.rows - 1) == 0 else row % self.rows
 
 
 class LatticeLevel(nn.Module):

@@ -4,6 +4,8 @@ P^l = I(r^l): side^2 samples, `spacing` pixels apart, of the frame blurred by th
 larger area. Beyond the border the outermost pixel is repeated.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -16,13 +18,22 @@ def blurred(frames: Tensor, sigma_px: float) -> Tensor:
     radius = int(3 * sigma_px + 0.5)
     if radius == 0:
         return frames
-    taps = torch.arange(-radius, radius + 1, dtype=torch.float64, device=frames.device)
-    kernel = torch.exp(-0.5 * (taps / sigma_px) ** 2)
-    kernel = (kernel / kernel.sum()).to(frames)
-    channels = frames.shape[1]
+    taps = [math.exp(-0.5 * (n / sigma_px) ** 2) for n in range(radius + 1)]
+    whole = taps[0] + 2 * sum(taps[1:])
+    taps = [tap / whole for tap in taps]
     padded = functional.pad(frames, (radius,) * 4, mode="replicate")
-    across = functional.conv2d(padded, kernel.reshape(1, 1, 1, -1).expand(channels, -1, -1, -1), groups=channels)
-    return functional.conv2d(across, kernel.reshape(1, 1, -1, 1).expand(channels, -1, -1, -1), groups=channels)
+    return _weighed(_weighed(padded, taps, axis=-1), taps, axis=-2)
+
+
+def _weighed(frames: Tensor, taps: list[float], *, axis: int) -> Tensor:
+    """The symmetric kernel taps[0] in the middle, taps[n] at n pixels, where it fits: shorter by 2 (len(taps) - 1)."""
+    radius = len(taps) - 1
+    kept = frames.shape[axis] - 2 * radius
+    total = frames.narrow(axis, radius, kept) * taps[0]
+    for distance, tap in enumerate(taps[1:], 1):
+        for start in (radius - distance, radius + distance):
+            total.add_(frames.narrow(axis, start, kept), alpha=tap)
+    return total
 
 
 class PatchLevel:
@@ -37,6 +48,7 @@ class PatchLevel:
             spacing_px: pixels from a sample to the next.
             sigma_px: of the Gaussian; 0 is none.
         """
+        self.side, self.spacing_px = side, spacing_px
         margin = side // 2 * spacing_px
         padded = functional.pad(blurred(frames, sigma_px), (margin,) * 4, mode="replicate")
         count, channels, self.height, self.width = padded.shape
@@ -50,6 +62,10 @@ class PatchLevel:
         corner = (frame * self.height + row) * self.width + column
         places = corner[:, None] + self.offsets
         return self.samples.index_select(0, places.flatten()).reshape(len(corner), -1)
+
+    def picture(self, frame: int = 0) -> Tensor:
+        """A frame that patches are read from, with its margin: (1, 3, H', W') in [-1, 1], channels last."""
+        return self.samples.view(self.frames, self.height, self.width, -1)[frame : frame + 1].permute(0, 3, 1, 2)
 
 
 def patch_levels(frames: Tensor, config: ClipConfig) -> list[PatchLevel]:
