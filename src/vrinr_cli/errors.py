@@ -65,7 +65,7 @@ class TargetError(VrinrError):
 class EncoderError(TargetError):
     """An encoder that is missing here, or does not open; another one may."""
 
-    def __init__(self, message: str, *, hint: str, encoder: str) -> None:
+    def __init__(self, message: str, *, hint: str, encoder: str = "") -> None:
         super().__init__(message, hint=hint)
         self.encoder = encoder
 
