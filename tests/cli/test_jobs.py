@@ -121,7 +121,7 @@ def test_a_job_in_parts_from_the_first_to_the_file(tmp_path: Path, monkeypatch: 
         1,
         "",
         "vrinr: error: out.mp4: part 1/2, chunks 0 to 1 of 4 are missing or damaged; "
-        "run that part again, or the command without --part\n",
+        "run that part again, or the command without --part; finished chunks are in .out.mp4.vrinr\n",
     )
     record = json.loads(run(*command, "--part", "1/2", "--json")[1].splitlines()[-1])
     assert (record["event"], record["part"], record["frames"]) == ("part", "1/2", 10)

@@ -220,6 +220,9 @@ def test_encoder_options_that_could_name_a_file_are_not_taken_from_one(job: Path
     rewrite(job, options=to_plain(replace(OPTIONS, encoder_options=(pair,))))
     with pytest.raises(JobError, match=f"--encoder-option {pair[0]} is not taken from a file"):
         stopped_job(job)
+    assert only(job.parent).obstacle == (
+        f"--encoder-option {pair[0]} is not taken from a file; run the whole command again"
+    )
 
 
 def precious(folder: Path) -> Path:

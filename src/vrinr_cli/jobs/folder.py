@@ -258,6 +258,7 @@ class JobFolder:
         try:
             write_whole(self.plan_path, words.encode())
             sync_folder(self.path)
+            sync_folder(self.path.parent)  # else a power cut may take the whole folder
         except OSError as error:
             raise EncodeError(
                 f"{printable(str(self.plan_path))}: cannot be written: {cause_of(error)}", hint="make room"

@@ -162,6 +162,8 @@ def _obstacle(request: JobRequest) -> str:
     weights = Path(request.options.weights)
     if weights.is_absolute() and not weights.is_file():
         return "the weights are gone"
+    if request.odd_options:
+        return f"--encoder-option {request.odd_options[0]} is not taken from a file; run the whole command again"
     return request.source_state
 
 

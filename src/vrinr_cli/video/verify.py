@@ -17,7 +17,7 @@ from vrinr_cli.errors import VerifyError, printable
 from vrinr_cli.video.files import cause_of, open_written
 from vrinr_cli.video.join import JoinedStream
 
-_HINT = "the chunks are kept; the same command joins them again"
+_HINT = "the chunks are kept; the same command joins them again, and with --restart it makes them anew"
 
 
 @dataclass(frozen=True, slots=True)
