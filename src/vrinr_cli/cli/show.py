@@ -144,16 +144,19 @@ def end_stalled(
     _take_bar_away()
     try:
         show_error(error, as_json=as_json, head=head, about=about)
+        _take_bar_away()  # it is drawn again below what is said
     finally:
         os._exit(error.exit_code)
 
 
 def _take_bar_away() -> None:
     """The bar of a process that ends without its leave goes, the cursor that it hid comes back."""
-    if sys.stderr is not None:
+    terminal = sys.__stderr__  # not what a bar puts in its place
+    if terminal is not None:
         with contextlib.suppress(OSError, ValueError):
-            if sys.stderr.isatty():
-                sys.stderr.write("\r\x1b[2K\x1b[?25h")
+            if terminal.isatty():
+                terminal.write("\r\x1b[2K\x1b[?25h")
+                terminal.flush()
 
 
 def _end_at_once(*, as_json: bool) -> None:
@@ -163,6 +166,7 @@ def _end_at_once(*, as_json: bool) -> None:
     def tell() -> None:
         _take_bar_away()
         show_error(error, as_json=as_json)
+        _take_bar_away()  # it is drawn again below what is said
 
     telling = threading.Thread(target=tell, daemon=True)  # who reads our words may be what hangs
     telling.start()
