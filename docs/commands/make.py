@@ -74,6 +74,7 @@ def said(block: Block, run: Run, folder: Path) -> str:
 def comparable(block: Block, text: str) -> list[str]:
     """A text without what differs from run to run and from machine to machine."""
     lines = [_TRIAL.sub("#", _DEVICE.sub("#", _MEASURED.sub("#", line))) for line in text.splitlines()]
+    lines = [re.sub(" {2,}", "  ", line) for line in lines]  # columns are as wide as their figures
     if not block.names_only:
         return lines
     names = [line.split()[0].partition(":")[0] for line in lines if line.split()]  # cuda:0, cuda:1: as many as there are
