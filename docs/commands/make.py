@@ -29,8 +29,9 @@ HERE = Path(__file__).parent
 DEMO = HERE.parents[1] / "demo" / "bbb.mp4"
 SHOWN_FOLDER, CONFIG_HOME = "/videos", "/home/you/.config"
 _BLOCK = re.compile(r"(<!-- output: (?P<when>today|made)(?P<names> names)? -->\n```console\n)(?P<text>.*?)(?=```)", re.DOTALL)
-_UNITS = r"s|min|h|d|fps|MB|GB|MiB|kB|bytes|dB|%|frames? of \d[\d.]* %"
+_UNITS = r"s|min|h|d|fps|MB|GB|MiB|kB|bytes|dB|%"
 _MEASURED = re.compile(rf"\d[\d,.]* (?:{_UNITS})(?![\w])|\b[0-9a-f]{{12}}\b|\b\d+\.\d+\b")
+_TRIAL = re.compile(r"(?<=by a trial of ).*")
 _DEVICE = re.compile(r"(?<=cpu )(?:bf16|fp16|fp32)\b")
 """fp32 or bf16 is a matter of the processor."""
 
@@ -72,7 +73,8 @@ def said(block: Block, run: Run, folder: Path) -> str:
 
 def comparable(block: Block, text: str) -> list[str]:
     """A text without what differs from run to run and from machine to machine."""
-    lines = [_DEVICE.sub("#", _MEASURED.sub("#", line)) for line in text.splitlines()]
+    lines = [_TRIAL.sub("#", _DEVICE.sub("#", _MEASURED.sub("#", line))) for line in text.splitlines()]
+    lines = [re.sub(" {2,}", "  ", line) for line in lines]  # columns are as wide as their figures
     if not block.names_only:
         return lines
     names = [line.split()[0].partition(":")[0] for line in lines if line.split()]  # cuda:0, cuda:1: as many as there are
