@@ -108,6 +108,10 @@ class SourceInfo:
     made; None is as they are stored. See `video.fields`."""
     most_pixels: int = LARGEST_PICTURE
     """That a frame may have."""
+    has_alpha: bool = False
+    """Whether it has samples of transparency; `format.alpha` says whether the reader gives them."""
+    is_multiplied: bool = False
+    """Whether its colors are multiplied by alpha already, as far as `video.opacity` can tell."""
     notes: tuple[str, ...] = ()
     """One line each: what a user should know (interlaced, guessed color, dropped Dolby Vision ...)."""
 
