@@ -159,10 +159,10 @@ def make_plan(
     size = target_size(options.size, source.size, is_turned=source.rotation in (90, 270))
     container = container_for(output)
     if container.holds_pictures:
-        source = choose_row_alpha(source, kind_to_write(output))
+        source = choose_row_alpha(source, kind_to_write(output), on_picture)
         request = chunk_request(source, output)
     else:
-        chosen = choose_alpha(source, encoder_request(options), container)
+        chosen = choose_alpha(source, encoder_request(options), container, on_picture)
         source, request = chosen.source, chosen.request
     target = choose_video_target(request, source, size, container)
     target = replace(target, sample_aspect_ratio=scaled_shape(source.size, size, source.sample_aspect_ratio))

@@ -1,5 +1,6 @@
 """What a job makes of a source's alpha: kept where the output can hold it, and a word on how else it could be."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from vrinr_cli.errors import printable
@@ -22,7 +23,12 @@ class Transparent:
     request: EncoderRequest
 
 
-def choose_alpha(source: SourceInfo, request: EncoderRequest, container: Container) -> Transparent:
+def choose_alpha(
+    source: SourceInfo,
+    request: EncoderRequest,
+    container: Container,
+    on_picture: Callable[[], object] | None = None,
+) -> Transparent:
     """Keep a video's transparency if the container and the codec hold it, with a note of what becomes of it.
 
     Where nobody has chosen a codec, the container's own choice for transparency is taken if any is seen.
@@ -31,13 +37,14 @@ def choose_alpha(source: SourceInfo, request: EncoderRequest, container: Contain
         source: what will be read.
         request: what was asked.
         container: of the output, no row of pictures.
+        on_picture: called for each picture that is decoded to find out.
     """
     if not source.has_alpha:
         return Transparent(source, request)
     source = without_note(source)
     if source.fields is not None:
         return _dropped(source, request, "it is not deinterlaced; --deinterlace off keeps it")
-    seen = look_at_alpha(source)
+    seen = look_at_alpha(source, on_picture)
     is_asked = request.pix_fmt is not None and has_alpha(request.pix_fmt)
     codec = request.codec
     if codec is None and (is_asked or _may_choose(request, container, seen)):
@@ -55,12 +62,15 @@ def choose_alpha(source: SourceInfo, request: EncoderRequest, container: Contain
     return Transparent(replace(source, notes=(*source.notes, *notes)), replace(request, codec=codec))
 
 
-def choose_row_alpha(source: SourceInfo, kind: PictureKind) -> SourceInfo:
+def choose_row_alpha(
+    source: SourceInfo, kind: PictureKind, on_picture: Callable[[], object] | None = None
+) -> SourceInfo:
     """Keep transparency if the files of a row hold it.
 
     Args:
         source: what will be read.
         kind: of the files to write.
+        on_picture: called for each picture that is decoded to find out.
     """
     if not source.has_alpha:
         return source
@@ -69,7 +79,7 @@ def choose_row_alpha(source: SourceInfo, kind: PictureKind) -> SourceInfo:
         return _noted(source, f"transparency is dropped: {kind.name} holds none")
     if source.fields is not None:
         return _noted(source, "transparency is dropped: it is not deinterlaced; --deinterlace off keeps it")
-    if source.first_number is None and look_at_alpha(source).is_multiplied:
+    if source.first_number is None and look_at_alpha(source, on_picture).is_multiplied:
         return _noted(
             with_alpha_read(source, is_multiplied=True),
             "colors look multiplied by alpha (premultiplied): they are kept so, and picture files cannot say it",

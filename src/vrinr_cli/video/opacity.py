@@ -6,7 +6,7 @@ alpha (docs/decisions/0038).
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
@@ -47,13 +47,14 @@ class AlphaSeen:
     """Whether colors are multiplied by alpha."""
 
 
-def look_at_alpha(info: SourceInfo) -> AlphaSeen:
+def look_at_alpha(info: SourceInfo, on_picture: Callable[[], object] | None = None) -> AlphaSeen:
     """Look at a frame of several places of a source. Damaged ones are passed over.
 
     Args:
         info: a source that has alpha.
+        on_picture: called for each picture that is decoded to find out.
     """
-    return alpha_of(_frames(with_alpha_read(info)))
+    return alpha_of(_frames(with_alpha_read(info), on_picture))
 
 
 def alpha_of(frames: Iterable[Frame]) -> AlphaSeen:
@@ -74,11 +75,13 @@ def alpha_of(frames: Iterable[Frame]) -> AlphaSeen:
     return AlphaSeen(count, is_opaque and count > 0, is_multiplied)
 
 
-def _frames(info: SourceInfo) -> Iterator[Frame]:
+def _frames(info: SourceInfo, on_picture: Callable[[], object] | None) -> Iterator[Frame]:
     for place in _places(info):
         with (
             suppress(InputError),
-            closing(read_frames(info, place, place + 1, allow_damaged=True)) as frames,  # type: ignore[type-var]
+            closing(
+                read_frames(info, place, place + 1, allow_damaged=True, on_picture=on_picture)  # type: ignore[type-var]
+            ) as frames,
         ):
             yield from frames
 
