@@ -77,7 +77,12 @@ class PlaneFormat:
     @property
     def planes(self) -> int:
         """Number of planes, alpha included."""
-        return (1 if self.family is Family.GRAY else 3) + self.alpha
+        return self.colors + self.alpha
+
+    @property
+    def colors(self) -> int:
+        """Number of planes before alpha."""
+        return 1 if self.family is Family.GRAY else 3
 
     def plane_size(self, size: tuple[int, int], plane: int) -> tuple[int, int]:
         """Rows and columns of one plane of a picture; chroma sizes are rounded up."""

@@ -10,8 +10,8 @@ import av
 import numpy as np
 import pytest
 
-from jobs.facts import facts, noise_weights, restore, stopped, tiny_weights
-from media import clips, damaged, fields
+from jobs.facts import facts, noise_weights, packets, restore, stopped, tiny_weights
+from media import clips, damaged, fields, tracks
 from media.clips import Look
 from media.scenes import Luma
 from vrinr_cli.errors import JobError, OptionError
@@ -88,8 +88,8 @@ def test_off_keeps_every_sample(source: Path, tmp_path: Path, asked: str) -> Non
         (
             fields.pulled_down(MOMENTS[:16]),
             "top",
-            "film with 3:2 pulldown: combs in two of five frames are enlarged; undo the pulldown first, or take combs "
-            "and some detail away with --deinterlace on",
+            "film with 3:2 pulldown: combs in two of five frames are enlarged; --deinterlace pulldown gives back the "
+            "film's own frames",
         ),
     ],
 )
@@ -257,3 +257,103 @@ def test_a_picture_of_few_lines_is_left_alone_or_refused(tmp_path: Path) -> None
 def test_only_known_ways_are_taken() -> None:
     with pytest.raises(OptionError, match=r"^deinterlace is 'bob'$"):
         UpscaleOptions(deinterlace="bob")  # type: ignore[arg-type]
+
+
+class TestPulldown:
+    """Film at 23.976 frames a second out of 29.97."""
+
+    FILM = fields.moving(32)
+    RATE = Fraction(24000, 1001)
+
+    @pytest.fixture
+    def telecined(self, tmp_path: Path) -> Path:
+        spec = clips.Spec(rate=Fraction(30000, 1001))
+        return fields.clip(tmp_path / "ntsc.mp4", fields.pulled_down(self.FILM), spec=spec)
+
+    def options(self, **more: Any) -> UpscaleOptions:
+        return UpscaleOptions(
+            size=SizeRequest(scale="1"), method="bicubic", codec="ffv1", deinterlace="pulldown", device="cpu", **more
+        )
+
+    @pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+    def test_the_films_frames_come_back_at_their_times(self, telecined: Path, tmp_path: Path, name: str) -> None:
+        report = restore(telecined, tmp_path / name, scale="1", method="bicubic", deinterlace="pulldown")
+        found = facts(tmp_path / name)
+        assert report.frames == len(found.pictures) == len(self.FILM)
+        tick = Fraction(0) if name == "out.mp4" else Fraction(1, 1000)
+        assert all(abs(time - n / self.RATE) <= tick for n, time in enumerate(found.seconds))
+        made = probe(tmp_path / name)
+        assert (made.average_rate, made.is_variable_rate, made.is_interlaced) == (self.RATE, False, False)
+        assert abs(made.duration - probe(telecined).duration) <= Fraction(1, 100)
+        note = "3:2 pulldown is undone: 29.970 frames a second become 23.976, top field first"
+        assert note in report.notes
+        assert not any("do not look like film" in note for note in report.notes)
+
+    @pytest.mark.parametrize("length", [100, 7, 3, 1])
+    def test_every_sample_is_the_films_whatever_the_chunks(self, telecined: Path, tmp_path: Path, length: int) -> None:
+        plain(telecined, tmp_path / "out.mkv", deinterlace="pulldown", chunk_frames=length)
+        pictures = facts(tmp_path / "out.mkv").pictures
+        assert same(pictures, [fields.codes(picture) for picture in self.FILM])
+
+    def test_auto_tells_of_it_and_changes_nothing(self, telecined: Path, tmp_path: Path) -> None:
+        report = plain(telecined, tmp_path / "out.mkv")
+        assert report.frames == 40
+        assert any("--deinterlace pulldown gives back" in note for note in report.notes)
+
+    def test_a_stopped_job_goes_on(self, telecined: Path, tmp_path: Path) -> None:
+        output, options = tmp_path / "out.mkv", self.options(chunk_frames=7)
+        stopped(telecined, output, options, after=17)
+        with pytest.raises(JobError, match=r"differs in .*the fields.*"):
+            upscale(telecined, output, replace(options, deinterlace="on"))
+        assert upscale(telecined, output, options).resumed_frames == 14
+        assert same(facts(output).pictures, [fields.codes(picture) for picture in self.FILM])
+
+    def test_parts_and_a_part_of_it(self, telecined: Path, tmp_path: Path) -> None:
+        output = tmp_path / "out.mkv"
+        for number in (2, 1):
+            upscale_part(telecined, output, self.options(chunk_frames=7), Part.parse(f"{number}/2"))
+        assert join_parts(output).frames == 32
+        assert same(facts(output).pictures, [fields.codes(picture) for picture in self.FILM])
+        plain(telecined, tmp_path / "part.mkv", deinterlace="pulldown", start=10 / self.RATE, frames=5)
+        part = facts(tmp_path / "part.mkv")
+        assert part.seconds == [Fraction(round(1000 * n / self.RATE), 1000) for n in range(5)]
+        assert same(part.pictures, [fields.codes(picture) for picture in self.FILM[10:15]])
+
+    def test_sound_stays_with_it(self, tmp_path: Path) -> None:
+        spec = clips.Spec(rate=Fraction(30000, 1001), size=(48, 64), frames=40)
+        source = tracks.with_sound(tmp_path / "in.mkv", spec=spec)
+        restore(source, tmp_path / "out.mkv", scale="1", method="bicubic", deinterlace="pulldown")
+        assert packets(tmp_path / "out.mkv", "audio") == packets(source, "audio")
+        assert len(facts(tmp_path / "out.mkv").pictures) == 32
+
+    def test_the_network_reads_the_films_frames(self, telecined: Path, tmp_path: Path) -> None:
+        plain(telecined, tmp_path / "film.mkv", deinterlace="pulldown")
+        restore(tmp_path / "film.mkv", tmp_path / "expected.mkv", codec="ffv1", cuts="none")
+        restore(telecined, tmp_path / "ours.mkv", codec="ffv1", cuts="none", deinterlace="pulldown", chunk_frames=7)
+        pairs = zip(facts(tmp_path / "ours.mkv").pictures, facts(tmp_path / "expected.mkv").pictures, strict=True)
+        assert all(np.abs(a.astype(int) - b).max() <= 1 for a, b in pairs)
+
+    def test_damaged_frames_are_stood_in_for(self, tmp_path: Path) -> None:
+        spec = clips.Spec(gop=1, b_frames=0)
+        whole = fields.clip(tmp_path / "whole.mkv", fields.pulled_down(fields.moving(48)), flagged="none", spec=spec)
+        path = damaged.zeroed(whole, tmp_path / "in.mkv", packets={50})
+        for length in (100, 9):
+            report = plain(
+                path, tmp_path / f"{length}.mkv", deinterlace="pulldown", allow_damaged=True, chunk_frames=length
+            )
+            assert (report.frames, report.repeated_frames) == (48, 1)
+        assert same(facts(tmp_path / "100.mkv").pictures, facts(tmp_path / "9.mkv").pictures)
+
+    def test_it_is_said_that_nothing_looks_like_film(self, tmp_path: Path) -> None:
+        source = fields.clip(tmp_path / "in.mkv", MOMENTS[:20], flagged="none")
+        report = plain(source, tmp_path / "out.mkv", deinterlace="pulldown")
+        assert report.frames == 16
+        assert (
+            "the pictures do not look like film with 3:2 pulldown: one frame of five is left out all the same"
+            in report.notes
+        )
+
+    def test_times_that_vary_are_refused(self, tmp_path: Path) -> None:
+        source = clips.vfr(tmp_path / "in.mkv")
+        with pytest.raises(OptionError, match="frame times vary"):
+            plain(source, tmp_path / "out.mkv", deinterlace="pulldown")

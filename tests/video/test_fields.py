@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.written import made_up_source
-from vrinr_cli.video.fields import INTERLACED, stored, stored_range, with_fields
+from vrinr_cli.video.fields import INTERLACED, film_number, stored, stored_range, with_fields, with_film
 from vrinr_cli.video.info import Fields, SourceInfo, Timeline
 
 DOUBLE = Fields("top", 2, all_frames=True)
@@ -62,3 +62,36 @@ def test_frames_beside_those_that_are_made_are_read_too(count: int, per_frame: i
     needed = stored_range(range(start, stop), replace(ONE, per_frame=per_frame), count)
     own = {number // per_frame for number in range(start, stop)}
     assert set(needed) == {n + by for n in own for by in (-1, 0, 1) if 0 <= n + by < count}
+
+
+@given(source=sources())
+def test_four_frames_of_film_have_the_time_of_five(source: SourceInfo) -> None:
+    was, made = source.timeline, with_film(source, "top")
+    line, cycles = made.timeline, len(was) // 5
+    assert len(line) == 4 * cycles + len(was) % 5
+    seconds = [pts * line.time_base for pts in line.pts]
+    stored_seconds = [pts * was.time_base for pts in was.pts]
+    ends = [*stored_seconds, stored_seconds[-1] + was.durations[-1] * was.time_base]
+    for cycle in range(cycles):
+        begin, end = ends[5 * cycle], ends[5 * cycle + 5]
+        assert seconds[4 * cycle : 4 * cycle + 4] == [begin + place * (end - begin) / 4 for place in range(4)]
+    assert seconds[4 * cycles :] == stored_seconds[5 * cycles :]
+    assert all(step == after - pts for step, (pts, after) in zip(line.durations, pairwise(line.pts), strict=False))
+    assert made.duration == source.duration
+    assert made.average_rate == Fraction(24000, 1001)
+    assert set(made.keyframes) == {film_number(key) for key in source.keyframes}
+    assert max(made.keyframes) < len(line)
+    assert stored(made) == source
+
+
+@given(count=st.integers(1, 30), data=st.data())
+def test_whole_cycles_are_read_with_what_the_filters_look_at(count: int, data: st.DataObject) -> None:
+    made = with_film(
+        replace(made_up_source(), timeline=Timeline(tuple(range(count)), (1,) * count, Fraction(1))), "top"
+    )
+    start = data.draw(st.integers(0, len(made.timeline) - 1))
+    stop = data.draw(st.integers(start + 1, len(made.timeline)))
+    assert made.fields is not None
+    read = stored_range(range(start, stop), made.fields, count)
+    first, beyond = start // 4 * 5, (stop - 1) // 4 * 5 + 5
+    assert read == range(max(first - 11, 0), min(beyond + 10, count))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from media import pictures
 from vrinr_cli.errors import InputError
 from vrinr_cli.frame import Family, Plane, PlaneFormat
-from vrinr_cli.video.pixels import has_alpha, plane_format, planes_of, to_av_frame
+from vrinr_cli.video.pixels import has_alpha, plane_format, planes_of, to_av_frame, with_alpha
 
 SIZE = (34, 38)
 FORMATS: set[str] = getattr(av.video.format, "names")  # noqa: B009 - PyAV does not declare it
@@ -132,6 +132,56 @@ def test_planes_are_read_in_any_byte_order_and_without_alpha(name: str) -> None:
         kept = plane if kind.depth == 8 else plane.astype(">u2" if name.endswith("be") else "<u2")
         _put(frame, stored, kept)
     _assert_equal(planes_of(frame, kind), planes)
+
+
+TRANSPARENT = sorted(name for name in FORMATS if has_alpha(name) and name not in DEVICE_FORMATS)
+
+
+@pytest.mark.parametrize("name", TRANSPARENT)
+def test_each_format_with_alpha_is_read_with_it_or_refused(name: str) -> None:
+    try:
+        kind = plane_format(name, alpha=True)
+    except InputError as error:
+        assert str(error) == f"pixel format {name} cannot be read"  # noqa: PT017
+        return
+    assert kind == with_alpha(plane_format(name))
+    assert kind.name in FORMATS
+    frame = _random_frame(name)
+    planes = planes_of(frame, kind)
+    assert [plane.shape for plane in planes] == [kind.plane_size(SIZE, n) for n in range(kind.planes)]
+    _assert_equal(planes[:-1], planes_of(frame, plane_format(name)))
+    assert len(np.unique(planes[-1])) > 20
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in TRANSPARENT if name.startswith(("yuva", "gbrap")) and "f" not in name]
+)
+def test_planes_with_alpha_go_into_a_frame_and_come_back(name: str) -> None:
+    kind = plane_format(name, alpha=True)
+    planes = _random_planes(kind)
+    _assert_equal(planes_of(to_av_frame(planes, kind), kind), planes)
+
+
+@pytest.mark.parametrize(
+    "name", ["rgba", "bgra", "argb", "abgr", "rgba64le", "bgra64be", "ayuv", "vuya", "uyva", "ayuv64le"]
+)
+def test_unpacking_changes_no_alpha(name: str) -> None:
+    kind = plane_format(name, alpha=True)
+    planes = _random_planes(kind)
+    packed = VideoReformatter().reformat(to_av_frame(planes, kind), format=name, threads=1)
+    _assert_equal(planes_of(packed, kind), planes)
+
+
+@pytest.mark.parametrize("name", ["ya8", "ya16le", "ya16be"])
+def test_gray_with_alpha_is_taken_apart(name: str) -> None:
+    kind = plane_format(name, alpha=True)
+    gray, alpha = _random_planes(kind)
+    pixels = np.stack([gray, alpha], axis=-1).reshape(SIZE[0], -1)
+    frame = av.VideoFrame(SIZE[1], SIZE[0], name)
+    _put(frame, 0, pixels if kind.depth == 8 else pixels.astype(">u2" if name.endswith("be") else "<u2"))
+    _assert_equal(planes_of(frame, kind), (gray, alpha))
+    with pytest.raises(ValueError, match="is not planar"):
+        to_av_frame((gray, alpha), kind)
 
 
 @pytest.mark.parametrize("name", ["gbrp10msble", "gbrp12msbbe", "yuv444p12msble"])

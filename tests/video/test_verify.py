@@ -5,12 +5,16 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
-from media import clips, tracks
+from media import clips, tracks, transparent
 from media.written import Written, write_job
 from vrinr_cli.errors import VerifyError
+from vrinr_cli.video.alpha import with_alpha_read
+from vrinr_cli.video.encoders import EncoderRequest
 from vrinr_cli.video.join import Joined, JoinedStream
+from vrinr_cli.video.probe import probe
 from vrinr_cli.video.verify import verify
 
 
@@ -106,3 +110,28 @@ def test_a_cut_file_is_found(done: Written, tmp_path: Path, kept: int) -> None:
     cut.write_bytes(done.output.read_bytes()[:kept])
     with pytest.raises(VerifyError, match=r"cut\.mp4: "):
         check(done, done.joined, cut)
+
+
+def test_lost_transparency_is_found(tmp_path: Path) -> None:
+    whole = transparent.clip(tmp_path / "a.webm", transparent.VP9)
+    info = with_alpha_read(probe(whole))
+    request = EncoderRequest(codec="vp9", options=(("lag-in-frames", "0"),))
+    done = write_job(info, tmp_path / "out.webm", request=request)
+    assert done.joined.streams[0].has_alpha
+    assert alpha_packets(done.output) == len(info.timeline)
+    without = tmp_path / "without.webm"
+    with av.open(str(done.output)) as file, av.open(str(without), "w") as out:
+        stream = out.add_stream_from_template(file.streams.video[0], opaque=True)
+        for packet in file.demux(video=0):
+            if packet.size:
+                bare = av.Packet(bytes(packet))
+                bare.pts, bare.dts, bare.time_base = packet.pts, packet.dts, packet.time_base
+                bare.duration, bare.is_keyframe, bare.stream = packet.duration, packet.is_keyframe, stream
+                out.mux(bare)
+    with pytest.raises(VerifyError, match="frame 0 has lost its transparency"):
+        check(done, done.joined, without)
+
+
+def alpha_packets(path: Path) -> int:
+    with av.open(str(path)) as file:
+        return sum(packet.has_sidedata("matroska_block_additional") for packet in file.demux(video=0))

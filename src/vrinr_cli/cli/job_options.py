@@ -87,7 +87,8 @@ Cuts = Annotated[
 Deinterlace = Annotated[
     str,
     typer.Option(
-        help="Whole frames from fields: auto where flags and pictures say so, on, double (a frame of each field), off."
+        help="Whole frames from fields: auto where flags and pictures say so, on, double (a frame of each field), "
+        "pulldown (film at 24 frames a second out of 30), off."
     ),
 ]
 Codec = Annotated[

@@ -98,23 +98,27 @@ class ColorConverter:
     def network_input(
         self, planes: tuple[Plane, ...], rows: tuple[int, int] | None = None, columns: tuple[int, int] | None = None
     ) -> Tensor:
-        """RGB in [0, 1], clamped: (3, h, w), or only source rows [start, stop) and columns [start, stop) of it."""
+        """RGB in [0, 1], clamped: (3, h, w), or only source rows [start, stop) and columns [start, stop) of it.
+
+        Alpha is passed over, here and in `base`.
+        """
         rows, columns = rows or (0, self.source.size[0]), columns or (0, self.source.size[1])
         inside = (slice(*rows), slice(*columns))
+        planes = planes[: self.source.format.colors]
         values = self._values(tuple(p if self._is_chroma(number) else p[inside] for number, p in enumerate(planes)))
         upright = [self.chroma_at_source(v, rows, columns) if self._is_chroma(n) else v for n, v in enumerate(values)]
         return self._as_rgb(upright).clamp(0, 1)
 
     def base(self, planes: tuple[Plane, ...]) -> list[Tensor]:
         """The resized components: on the target's own grids if no conversion is needed, else all on luma's."""
-        values = self._values(planes)
+        values = self._values(planes[: self.source.format.colors])
         resized = [self.luma(values[0])]
         for plane, value in enumerate(values[1:], start=1):
             resized.append(self.chroma(value) if self._is_chroma(plane) else self.luma(value))
         return resized
 
     def compose(self, base: list[Tensor], residual: Tensor | None) -> tuple[Plane, ...]:
-        """Target planes from the base and what the network adds.
+        """Target planes, but for alpha, from the base and what the network adds.
 
         Args:
             base: what `base` gave; emptied, as a large picture's components take more memory than its planes.

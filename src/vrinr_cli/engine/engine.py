@@ -12,7 +12,7 @@ import copy
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from vrinr_cli.engine import memory
+from vrinr_cli.engine.alpha import AlphaResizer, fill_hidden
 from vrinr_cli.engine.brightness import largest_shift, most_shift
 from vrinr_cli.engine.clip import ClipRenderer
 from vrinr_cli.engine.color import ColorConverter, Picture
@@ -61,6 +62,8 @@ class Geometry:
     target_format: PlaneFormat
     target_color: ColorSpec
     target_size: tuple[int, int]
+    is_multiplied: bool = False
+    """Whether the source's colors are multiplied by its alpha; they are resized as they are then."""
 
     @property
     def axes(self) -> tuple[Axis, Axis]:
@@ -137,6 +140,11 @@ class Engine:
             compute.device,
             self.kernel,
         )
+        source, target = geometry.source_format, geometry.target_format
+        if target.alpha and not source.alpha:
+            raise ValueError(f"{target.name} from {source.name}, which has no alpha")
+        self.alpha = AlphaResizer(source, target, geometry.axes, compute.device) if target.alpha else None
+        self.fills = source.alpha and geometry.target_size != geometry.source_size and not geometry.is_multiplied
         self.counts = EngineCounts()
         self.watch: Watch = unwatched
         """What times the stages."""
@@ -171,7 +179,7 @@ class Engine:
             EngineError: memory does not suffice for the smallest tile, a result is not finite or of another
                 brightness in float32, or a wanted frame did not come.
         """
-        window = _Window(iter(frames))
+        window = _Window(map(self._filled, frames) if self.fills else iter(frames))
         done = wanted.start
         while done < wanted.stop:
             ran_out = False
@@ -224,6 +232,8 @@ class Engine:
             base = self.converter.base(frame.planes)
         with self.watch(Stage.OUTPUT):
             planes = self.converter.compose(base, residual)
+            if self.alpha is not None:
+                planes = (*planes, self.alpha(frame.planes[-1]))
         return Frame(
             index=frame.index,
             planes=planes,
@@ -234,6 +244,9 @@ class Engine:
             time_base=frame.time_base,
             begins_scene=frame.begins_scene,
         )
+
+    def _filled(self, frame: Frame) -> Frame:
+        return replace(frame, planes=fill_hidden(frame.planes, frame.format))
 
     def _residuals(self, window: "_Window", first: int, stop: int) -> Iterator[tuple[Frame, Tensor | None]]:
         """Every wanted frame with what the network adds to it."""

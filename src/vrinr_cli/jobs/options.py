@@ -16,7 +16,7 @@ from vrinr_cli.video.limits import LARGEST_PICTURE, LONGEST_HOURS, MOST_PIXELS, 
 AudioChoice = Literal["auto", "copy", "aac", "none"]
 Method = Literal["vrinr", "bicubic", "lanczos"]
 Cuts = Literal["auto", "none"]
-Deinterlace = Literal["auto", "on", "double", "off"]
+Deinterlace = Literal["auto", "on", "double", "pulldown", "off"]
 
 _CLUSTER = re.compile(r"local|auto|ray://([\w.-]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})", re.ASCII)
 LARGEST_SIGMA = 128.0
@@ -53,7 +53,7 @@ class DenoiseOptions:
 _WORDS = {
     "method": ("vrinr", "bicubic", "lanczos"),
     "cuts": ("auto", "none"),
-    "deinterlace": ("auto", "on", "double", "off"),
+    "deinterlace": ("auto", "on", "double", "pulldown", "off"),
     "audio": ("auto", "copy", "aac", "none"),
     "precision": ("auto", "fp32", "bf16", "fp16"),
 }
@@ -83,7 +83,8 @@ class UpscaleOptions:
     cuts: Cuts = "auto"
     """Find scene cuts, and read no frame beyond one; or take the video for one scene."""
     deinterlace: Deinterlace = "auto"
-    """Make whole frames of fields: where flags and pictures say so, always, always and one a field, or never."""
+    """Make whole frames of fields: where flags and pictures say so, always, always and one a field, of film with 3:2
+    pulldown its own frames, or never."""
     codec: str | None = None
     crf: float | None = None
     bitrate: int | None = None

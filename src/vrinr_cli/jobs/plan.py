@@ -17,6 +17,7 @@ from vrinr_cli.jobs.request import hash_of
 from vrinr_cli.jobs.row import chunk_request, first_number, row_notes
 from vrinr_cli.jobs.size import scaled_shape, target_size
 from vrinr_cli.jobs.times import chosen_frames
+from vrinr_cli.jobs.transparency import choose_alpha, choose_row_alpha
 from vrinr_cli.model.clip_config import ClipConfig
 from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.header import CheckpointHeader, read_header
@@ -157,7 +158,12 @@ def make_plan(
     source = as_read(source, options, on_picture)
     size = target_size(options.size, source.size, is_turned=source.rotation in (90, 270))
     container = container_for(output)
-    request = chunk_request(source, output) if container.holds_pictures else encoder_request(options)
+    if container.holds_pictures:
+        source = choose_row_alpha(source, kind_to_write(output), on_picture)
+        request = chunk_request(source, output)
+    else:
+        chosen = choose_alpha(source, encoder_request(options), container, on_picture)
+        source, request = chosen.source, chosen.request
     target = choose_video_target(request, source, size, container)
     target = replace(target, sample_aspect_ratio=scaled_shape(source.size, size, source.sample_aspect_ratio))
     if container.holds_pictures:

@@ -135,6 +135,7 @@ def preview(
     if options.threads:
         torch.set_num_threads(options.threads)
     info = probe(source, allow_damaged=options.allow_damaged, wanted=options.wanted)
+    info = replace(info, has_alpha=False)  # pictures are shown as they are stored
     plan = plan_that_opens(info, _holding(default_output(source, options), options.codec), options)
     preparer = _Look(plan, computes, options, look, listen)
     with tempfile.TemporaryDirectory(prefix="vrinr-") as place:

@@ -71,10 +71,12 @@ def probe_any(
 
 
 def chunk_request(source: SourceInfo, output: Path) -> EncoderRequest:
-    """How the chunks of a row are encoded: RGB, or gray where the source's gray has the range of pictures."""
+    """How the chunks of a row are encoded: RGB, or gray where the source's gray has the range of pictures.
+
+    FFV1 has gray with alpha in 8 bits alone: it goes as RGB.
+    """
     is_deep = source.format.depth > 8 and kind_to_write(output).max_depth > 8
-    is_gray = source.format.family is Family.GRAY and source.color.range is Range.FULL
-    name = "gray" if is_gray else "gbrp"
+    name = "gbrap" if source.format.alpha else "gray" if _is_gray(source) else "gbrp"
     return EncoderRequest(codec="ffv1", pix_fmt=f"{name}16le" if is_deep else name)
 
 
@@ -87,8 +89,9 @@ def row_target(target: VideoTarget, source: SourceInfo, output: Path) -> Picture
     turned = is_turned(orientation_of(source.display_matrix))
     size, before = (size[::-1] if turned else size for size in (target.size, source.size))
     is_lossy = source.container != "pictures" or source.codec == "mjpeg"
+    planes = source.format if target.format.alpha and _is_gray(source) else target.format
     return choose_picture_target(
-        kind_to_write(output), target.format, size, has_alpha=False, is_lossy=is_lossy, source_size=before
+        kind_to_write(output), planes, size, has_alpha=target.format.alpha, is_lossy=is_lossy, source_size=before
     )
 
 
@@ -136,6 +139,10 @@ def row_of_output(output: Path) -> Pattern:
     if pattern is None:
         raise TargetError(f"{printable(output.name)}: names no row of pictures", hint="write %06d for the number")
     return pattern
+
+
+def _is_gray(source: SourceInfo) -> bool:
+    return source.format.family is Family.GRAY and source.color.range is Range.FULL
 
 
 def _refuse(options: UpscaleOptions, names: dict[str, str], where: str) -> None:

@@ -88,8 +88,9 @@ def write_pictures(
     for index, (file, frame) in enumerate(zip(files, _frames(plan, chunks), strict=True)):
         planes = next(iter(converter.restore([frame], range(index, index + 1)))).planes
         turn = orientation_of(plan.source.display_matrix)
+        alpha = upright(frame.planes[-1], turn) if target.has_alpha else None
         tags = held_tags(target, _tags(plan, plan.first + index), software=made_words(plan.method, plan.weights))
-        content = encode_picture(target, tuple(upright(plane, turn) for plane in planes), None, tags)
+        content = encode_picture(target, tuple(upright(plane, turn) for plane in planes), alpha, tags)
         total += len(content)
         _publish(folder, file, content, overwrite=overwrite)
         on_picture()

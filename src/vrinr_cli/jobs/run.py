@@ -77,7 +77,15 @@ def make_resources(
 def geometry_of(plan: Plan) -> Geometry:
     """Source and target pictures of a job."""
     source, target = plan.source, plan.target
-    return Geometry(source.format, source.color, source.size, target.format, target.color, target.size)
+    return Geometry(
+        source.format,
+        source.color,
+        source.size,
+        target.format,
+        target.color,
+        target.size,
+        is_multiplied=source.is_multiplied,
+    )
 
 
 def make_engine(

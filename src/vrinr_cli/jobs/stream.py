@@ -122,7 +122,7 @@ def check_options(options: UpscaleOptions, *, from_pipe: bool, to_pipe: bool) ->
     files = {
         "--fps": options.fps is not None,
         "--start-number": options.start_number is not None,
-        "--deinterlace": options.deinterlace in ("on", "double"),
+        "--deinterlace": options.deinterlace in ("on", "double", "pulldown"),
         "--ignore-dolby-vision": options.ignore_dolby_vision,
         "--video-stream": options.video_stream is not None,
         "--max-hours": options.max_hours != _DEFAULTS.max_hours,

@@ -35,6 +35,8 @@ class Container:
     """FFmpeg's names of further video streams that are copied; None: all."""
     covers: frozenset[str]
     """FFmpeg's names of the picture codecs that cover art may have."""
+    alpha_codecs: tuple[str, ...] = ()
+    """By our names: in which of its codecs it holds transparency, the default one first."""
     holds_attachments: bool = False
     has_codec_tags: bool = False
     """MP4's and MOV's four characters."""
@@ -101,6 +103,7 @@ _MOV = Container(
     subtitle_fallback="mov_text",
     other_video_codecs=frozenset({"h264", "hevc", "mjpeg", "mpeg2video", "mpeg4", "prores"}),
     covers=frozenset(),
+    alpha_codecs=("prores",),
     has_codec_tags=True,
     holds_negative_times=True,
 )
@@ -114,6 +117,7 @@ _MKV = Container(
     subtitle_fallback="subrip",
     other_video_codecs=None,
     covers=frozenset({"bmp", "gif", "mjpeg", "png", "tiff"}),
+    alpha_codecs=("vp9", "ffv1", "prores"),
     holds_attachments=True,
 )
 _WEBM = Container(
@@ -126,6 +130,7 @@ _WEBM = Container(
     subtitle_fallback="webvtt",
     other_video_codecs=frozenset({"av1", "vp8", "vp9"}),
     covers=frozenset(),
+    alpha_codecs=("vp9",),
 )
 PICTURES = Container(
     "a row of pictures",
@@ -137,6 +142,7 @@ PICTURES = Container(
     subtitle_fallback="",
     other_video_codecs=frozenset(),
     covers=frozenset(),
+    alpha_codecs=("ffv1",),
     holds_pictures=True,
 )
 """Numbered picture files; the codec is that of the chunks which they are made from."""

@@ -29,7 +29,7 @@ from vrinr_cli.video.containers import Container
 from vrinr_cli.video.files import cause_of
 from vrinr_cli.video.info import SourceInfo, Timeline
 from vrinr_cli.video.limits import scale_hint
-from vrinr_cli.video.pixels import plane_format, to_av_frame
+from vrinr_cli.video.pixels import has_alpha, plane_format, to_av_frame
 
 _X26_PRESETS = (
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
@@ -84,6 +84,8 @@ class _Encoder:
     """Units of chromaticity and of luminance in it, per 1 and per cd/m2; None is decimals."""
     light_parameter: str = ""
     """Library parameter for HDR10's light levels."""
+    alpha_format: str = ""
+    """The only pixel format with alpha that is taken; empty: all that the encoder has."""
     thread_parameter: str = ""
     """Library parameter that bounds the threads; empty: FFmpeg's own thread count does."""
 
@@ -142,6 +144,7 @@ ENCODERS: Mapping[str, _Encoder] = {
         preset_option="deadline",
         presets=("best", "good", "realtime"),
         options={"cpu-used": "2", "row-mt": "1"},
+        alpha_format="yuva420p",  # FFmpeg calls the others experimental
     ),
     "ffv1": _Encoder(
         "ffv1",
@@ -240,8 +243,9 @@ def choose_video_target(
         )
     encoder = ENCODERS[codec]
     _check_available(encoder)
-    pix_fmt = _asked_pix_fmt(request.pix_fmt, encoder) if request.pix_fmt is not None else _pix_fmt(codec, info.format)
-    planes = plane_format(pix_fmt)
+    asked = request.pix_fmt
+    pix_fmt = _pix_fmt(codec, info.format) if asked is None else _asked_pix_fmt(asked, encoder, info)
+    planes = plane_format(pix_fmt, alpha=info.format.alpha)
     coded_size = _coded_size(codec, planes, size)
     target = VideoTarget(
         codec=codec,
@@ -414,21 +418,27 @@ def _check_available(encoder: _Encoder) -> None:
         raise EncoderError(f"the encoder {encoder.name} is missing here", hint=_choose(here), encoder=encoder.name)
 
 
-def _encodable(encoder: _Encoder) -> dict[str, PlaneFormat]:
-    """Pixel formats whose planes we can give the encoder without loss, with those planes."""
+def _encodable(encoder: _Encoder, *, alpha: bool) -> dict[str, PlaneFormat]:
+    """Pixel formats whose planes we can give the encoder without loss, with those planes.
+
+    Args:
+        encoder: which.
+        alpha: whether formats with alpha are wanted, or those without.
+    """
     names = [f.name for f in av.Codec(encoder.name, "w").video_formats or ()]
     formats = {}
     for name in names:
-        is_plain = not name.startswith(("yuva", "gbra", "ya", "rgba", "bgra", "yuvj")) and "f16" not in name
-        if is_plain and "f32" not in name:
-            planes = plane_format(name)
-            if name in (planes.name, "bgr0"):
+        is_plain = not name.startswith(("ya", "yuvj")) and "f16" not in name and "f32" not in name
+        is_taken = not alpha or encoder.alpha_format in ("", name)
+        if has_alpha(name) is alpha and is_plain and is_taken:
+            planes = plane_format(name, alpha=alpha)
+            if name in (planes.name, "bgra" if alpha else "bgr0"):
                 formats[name] = planes
     return formats
 
 
-def _asked_pix_fmt(name: str, encoder: _Encoder) -> str:
-    known = _encodable(encoder)
+def _asked_pix_fmt(name: str, encoder: _Encoder, info: SourceInfo) -> str:
+    known = _encodable(encoder, alpha=info.format.alpha)
     if name in known:
         return name
     for packed, planes in known.items():  # gbrp for ffv1, which wants the same as bgr0
@@ -439,7 +449,7 @@ def _asked_pix_fmt(name: str, encoder: _Encoder) -> str:
 
 def _pix_fmt(codec: str, source: PlaneFormat) -> str:
     """The encoder's format that loses least of the source's planes, without going to rare ones."""
-    known = _encodable(ENCODERS[codec])
+    known = _encodable(ENCODERS[codec], alpha=source.alpha)
     family, subsampling = _wanted_planes(codec, source, known)
     depths = {
         planes.depth: name

@@ -44,6 +44,15 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredTimes:
+    """When the frames of a file are shown as it stores them, where that cannot be told from those that are made."""
+
+    timeline: Timeline
+    keyframes: tuple[int, ...]
+    average_rate: Fraction | None
+
+
+@dataclass(frozen=True, slots=True)
 class Fields:
     """What is made of frames that are two fields each."""
 
@@ -53,6 +62,8 @@ class Fields:
     """Frames that one stored frame becomes: 1, or 2 with one for each field."""
     all_frames: bool
     """Whether frames that are not flagged as interlaced are taken for fields too; else they stay as they are."""
+    film: StoredTimes | None = None
+    """Of a source whose 3:2 pulldown is undone: four frames of five are made. None for all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,10 @@ class SourceInfo:
     made; None is as they are stored. See `video.fields`."""
     most_pixels: int = LARGEST_PICTURE
     """That a frame may have."""
+    has_alpha: bool = False
+    """Whether it has samples of transparency; `format.alpha` says whether the reader gives them."""
+    is_multiplied: bool = False
+    """Whether its colors are multiplied by alpha already, as far as `video.opacity` can tell."""
     notes: tuple[str, ...] = ()
     """One line each: what a user should know (interlaced, guessed color, dropped Dolby Vision ...)."""
 

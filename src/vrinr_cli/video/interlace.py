@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-import av
 from av.filter import Graph
 
 from vrinr_cli.errors import InputError
-from vrinr_cli.frame import Family, Frame, PlaneFormat
+from vrinr_cli.frame import Family, Frame
 from vrinr_cli.video.combs import LineFit, LineFits
+from vrinr_cli.video.idet import GRAYS, idet_graph, idet_words, pulled
 from vrinr_cli.video.info import FieldOrder, SourceInfo
 from vrinr_cli.video.pixels import to_av_frame
 from vrinr_cli.video.reader import read_frames
@@ -35,8 +35,6 @@ OTHER_ORDER = 0.25
 """Most frames that may seem to be of the other order, for each of the more frequent one."""
 APART = 0.75
 """Of how far lines lie from the nearest field of a neighbour: least that lines of combed frames lie from each other."""
-REPEATED = 1.5
-"""How many times more one field must change than the other to count as the one that is repeated; noise is in both."""
 LEAST_REPEATED = 0.25
 """Share of moving frames that repeat a field, at least, in telecined film; there it is two in five."""
 PERIOD = 5
@@ -180,16 +178,16 @@ def _told(run: Iterable[Frame]) -> list[_Told]:
         flags.append(frame.is_interlaced)
         plane = frame.planes[1 if frame.format.family is Family.RGB else 0]
         fits.add(plane, frame.format.depth)
-        kind = _GRAY[plane.itemsize]
+        kind = GRAYS[plane.itemsize]
         if graph is None:
-            graph = _graph(frame.size, kind)
+            graph = idet_graph(frame.size, kind)
         given = to_av_frame((plane,), kind)
         given.pts, given.time_base = frame.index, Fraction(1)
         graph.vpush(given)
-        words += _pulled(graph)
+        words += map(idet_words, pulled(graph))
     if graph is not None:
         graph.vpush(None)
-        words += _pulled(graph)
+        words += map(idet_words, pulled(graph))
     return [_Told(flag, *word, fit) for flag, word, fit in zip(flags, words, fits.all(), strict=True)]
 
 
@@ -203,28 +201,6 @@ def _apart(told: Iterable[_Told]) -> float:
             across[word.single] += word.fit.across_top if word.single == "tff" else word.fit.across_bottom
     order = max(across, key=across.__getitem__)
     return within[order] / across[order] if across[order] else 0.0
-
-
-_GRAY = {1: PlaneFormat("gray", Family.GRAY, 8), 2: PlaneFormat("gray16le", Family.GRAY, 16)}
-"""By the bytes of a sample; idet compares differences, so depths between need not be scaled."""
-
-
-def _graph(size: tuple[int, int], kind: PlaneFormat) -> Graph:
-    graph = Graph()
-    graph.threads = 1
-    source = graph.add_buffer(width=size[1], height=size[0], format=av.VideoFormat(kind.name), time_base=Fraction(1))
-    graph.link_nodes(source, graph.add("idet", f"rep_thres={REPEATED}"), graph.add("buffersink")).configure()
-    return graph
-
-
-def _pulled(graph: Graph) -> Iterator[tuple[str, str]]:
-    """What idet says of the frames that are ready: how their lines fit, and which field is repeated."""
-    while True:
-        try:
-            said = graph.vpull().metadata
-        except (BlockingIOError, EOFError):
-            return
-        yield said["lavfi.idet.single.current_frame"], said["lavfi.idet.repeated.current_frame"]
 
 
 def _is_pulldown(runs: Sequence[Sequence[str]], moving: int) -> bool:

@@ -76,8 +76,11 @@ class JoinedStream:
     """Cover art."""
     is_restored: bool = False
     """The stream that the chunks make."""
+    has_alpha: bool = False
+    """Whether its frames have alpha."""
     digest: str = ""
-    """sha256 of the restored stream's packets in their order; empty for others, which muxers may reword."""
+    """sha256 of the `contents` of the restored stream's packets in their order; empty for others, which muxers may
+    reword."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,13 @@ def join(  # noqa: PLR0917 - six things make an output, none more obvious than t
             ) from error
         raise
     return joiner.describe()
+
+
+def contents(packet: Packet[Stream]) -> Iterator[bytes]:
+    """What the decoder gets of a packet: its bytes, and VP9's alpha, which stands beside them."""
+    yield bytes(packet)
+    if packet.has_sidedata("matroska_block_additional"):
+        yield bytes(packet.get_sidedata("matroska_block_additional"))
 
 
 def check_holds(
@@ -359,8 +369,10 @@ class _Joiner:
         stream.time_base = target.time_base
         stream.set_display_matrix(target.display_matrix)
         name_stream(source, stream)
+        if target.format.alpha and target.codec == "vp9":  # its alpha stands beside the packets
+            stream.metadata["alpha_mode"] = "1"
         self._counted.add(len(self._streams))
-        self._streams.append(JoinedStream("video", None, is_restored=True))
+        self._streams.append(JoinedStream("video", None, is_restored=True, has_alpha=target.format.alpha))
         return stream
 
     def _other_packets(self, within: int | None) -> Iterator[Packet[Stream]]:
@@ -379,7 +391,8 @@ class _Joiner:
                 packet.pts = self._times.pts[frame] + moved
                 packet.dts = self._times.dts(base + place) + moved
                 packet.duration = self._times.durations[frame]
-                self._digest.update(packet)
+                for content in contents(packet):
+                    self._digest.update(content)
                 yield packet
             base += chunk.written.frames
 

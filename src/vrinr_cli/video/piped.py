@@ -18,6 +18,7 @@ import av
 from vrinr_cli.errors import InputError, counted
 from vrinr_cli.frame import ColorSpec, Family, Frame, Plane, PlaneFormat, Range
 from vrinr_cli.video import nut, y4m
+from vrinr_cli.video.alpha import DROPPED
 from vrinr_cli.video.info import SourceInfo, Timeline
 from vrinr_cli.video.limits import LARGEST_PICTURE
 from vrinr_cli.video.pipes import PipeInput
@@ -212,7 +213,7 @@ def _nut_info(source: nut.NutInput, first: av.VideoFrame) -> SourceInfo:
         is_interlaced=is_interlaced,
         notes=(
             *([left_out] if source.others else []),
-            *(["transparency is dropped"] if has_alpha(first.format.name) else []),
+            *([f"{DROPPED}: none goes through a pipe"] if has_alpha(first.format.name) else []),
             *_notes(color, is_interlaced=is_interlaced),
         ),
     )

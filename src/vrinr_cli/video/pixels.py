@@ -7,6 +7,7 @@ formats are unpacked by swscale, with matrix and range equal on both sides, whic
 """
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -35,17 +36,20 @@ _FEW_DEPTHS = {"440": (8, 10, 12), "411": (8,), "410": (8,)}
 
 
 @lru_cache
-def plane_format(name: str) -> PlaneFormat:
-    """The planar format with the content of an FFmpeg pixel format, without its alpha.
+def plane_format(name: str, *, alpha: bool = False) -> PlaneFormat:
+    """The planar format with the content of an FFmpeg pixel format.
 
     Depths below 8 bits and palettes become 8 bits; floating point and 32 bits become 16.
 
     Args:
         name: FFmpeg's name, for instance "nv12", "yuvj420p", "bgr0" or "yuv420p10le".
+        alpha: whether its alpha, if it has any, is a plane too.
 
     Raises:
         InputError: no such format, or one that cannot be read, as those in a device's memory.
     """
+    if alpha and has_alpha(name):
+        return with_alpha(plane_format(name))
     stored = _stored_format(name)
     depth = _depth(stored)
     if stored.is_rgb or stored.has_palette or name.startswith("xyz"):
@@ -62,6 +66,15 @@ def has_alpha(name: str) -> bool:
     return any(component.is_alpha for component in av.VideoFormat(name).components)
 
 
+def with_alpha(format: PlaneFormat) -> PlaneFormat:  # noqa: A002 - the field's term
+    """The format with the same planes and alpha as the last."""
+    if format.family is Family.GRAY:
+        name = format.name.replace("gray", "ya") if format.depth > 8 else "ya8"
+    else:
+        name = format.name.replace("gbrp", "gbrap").replace("yuv", "yuva")
+    return replace(format, name=name, alpha=True)
+
+
 def planes_of(frame: av.VideoFrame, format: PlaneFormat) -> tuple[Plane, ...]:  # noqa: A002 - the field's term
     """The samples of a frame, in own arrays that stay when the decoder goes on.
 
@@ -70,14 +83,14 @@ def planes_of(frame: av.VideoFrame, format: PlaneFormat) -> tuple[Plane, ...]:  
         format: the format of the planes.
 
     Returns:
-        Contiguous planes in the order of the family (Y, U, V or R, G, B), each as large as
-        `format.plane_size` says, in the machine's byte order.
+        Contiguous planes in the order of the family (Y, U, V or R, G, B) and alpha if the format has it, each as
+        large as `format.plane_size` says, in the machine's byte order.
 
     Raises:
         InputError: the frame is of another format.
     """
     name = frame.format.name
-    if plane_format(name) != format:
+    if plane_format(name, alpha=format.alpha) != format:
         raise InputError(
             f"pixel format is {name}, the video began with {format.name}",
             hint="split the file where its format changes",
@@ -88,6 +101,9 @@ def planes_of(frame: av.VideoFrame, format: PlaneFormat) -> tuple[Plane, ...]:  
         # with more threads PyAV 18.1 sometimes gives wrong samples (2 to 14 % of small pictures)
         frame = VideoReformatter().reformat(frame, format=format.name, threads=1)
     size = (frame.height, frame.width)
+    if format.alpha and format.family is Family.GRAY:
+        pixels = _lines(frame.planes[0], (size[0], 2 * size[1]), np.dtype("u1" if format.depth == 8 else "<u2"))
+        return tuple(_to_depth(pixels[:, place::2], format.name, format.depth) for place in (0, 1))
     return tuple(
         _to_depth(_read_plane(frame, stored, format.plane_size(size, plane)), frame.format.name, format.depth)
         for plane, stored in enumerate(_stored_order(format))
@@ -95,7 +111,13 @@ def planes_of(frame: av.VideoFrame, format: PlaneFormat) -> tuple[Plane, ...]:  
 
 
 def to_av_frame(planes: tuple[Plane, ...], format: PlaneFormat) -> av.VideoFrame:  # noqa: A002
-    """An FFmpeg frame of pixel format `format.name` with these samples; its time and color are not set."""
+    """An FFmpeg frame of pixel format `format.name` with these samples; its time and color are not set.
+
+    Raises:
+        ValueError: gray with alpha, which FFmpeg has in no planar format.
+    """
+    if format.alpha and format.family is Family.GRAY:
+        raise ValueError(f"{format.name} is not planar")
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, format.name)
     for plane, stored in zip(planes, _stored_order(format), strict=True):
@@ -155,7 +177,7 @@ def _planar(stem: str, family: Family, depth: int, halvings: tuple[int, int]) ->
 
 def _stored_order(format: PlaneFormat) -> tuple[int, ...]:  # noqa: A002
     """The number of FFmpeg's plane for each of ours; it stores RGB as G, B, R."""
-    return (2, 0, 1) if format.family is Family.RGB else tuple(range(format.planes))
+    return (2, 0, 1, 3)[: format.planes] if format.family is Family.RGB else tuple(range(format.planes))
 
 
 def _has_own_planes(stored: av.VideoFormat) -> bool:

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from vrinr_cli.errors import InputError
 from vrinr_cli.frame import ColorSpec, PlaneFormat
+from vrinr_cli.video.alpha import DROPPED
 from vrinr_cli.video.fields import INTERLACED
 from vrinr_cli.video.info import SourceInfo, StreamInfo, StreamKind, Timeline
 from vrinr_cli.video.limits import PLAIN, Wanted
@@ -124,6 +125,7 @@ def probe(
             content_light=side.content_light,
             is_dolby_vision_alone=side.is_dolby_vision_alone,
             most_pixels=wanted.most_pixels,
+            has_alpha=has_alpha(first.format.name),
             notes=_notes(container, stream, first, color, side, is_interlaced=head.is_interlaced, damage=damage),
         )
 
@@ -256,7 +258,7 @@ def _notes(
         which: len(videos) > 1,
         INTERLACED: is_interlaced,
         **dict.fromkeys(guess_notes(color), True),
-        "transparency is dropped": has_alpha(first.format.name),
+        DROPPED: has_alpha(first.format.name),
         f"Dolby Vision is dropped, and with it how bright each scene is shown; the {below} picture below it is kept": (
             side.has_dolby_vision and not side.is_dolby_vision_alone
         ),

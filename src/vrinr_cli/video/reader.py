@@ -17,9 +17,10 @@ import av
 from vrinr_cli.errors import InputError
 from vrinr_cli.frame import Frame
 from vrinr_cli.video.deinterlace import deinterlaced
-from vrinr_cli.video.fields import stored, stored_range
+from vrinr_cli.video.fields import film_number, stored, stored_range
 from vrinr_cli.video.info import Fields, SourceInfo
 from vrinr_cli.video.pictures.sequence import read_sequence
+from vrinr_cli.video.pulldown import film
 from vrinr_cli.video.source import decoded, decoder_of, main_video, only, open_source, shown
 from vrinr_cli.video.timeline import HEAD_FRAMES, clock
 from vrinr_cli.video.uniform import planes_like_first
@@ -90,13 +91,21 @@ def _read_fields(reading: _Reading, fields: Fields, on_repeat: Callable[[int], o
     needed = stored_range(wanted, fields, len(source.timeline))
 
     def repeat(index: int) -> None:
-        if on_repeat is not None:
+        if on_repeat is not None and fields.film is not None:
+            on_repeat(film_number(index))
+        elif on_repeat is not None:
             for number in range(index * fields.per_frame, (index + 1) * fields.per_frame):
                 on_repeat(number)
 
     inner = replace(reading, info=source, start=needed.start, stop=needed.stop)
     with closing(_read(inner, repeat)) as frames:
-        for frame in deinterlaced(frames, fields, reading.info.timeline, threads=reading.threads):
+        line, count = reading.info.timeline, len(source.timeline)
+        made = (
+            film(frames, fields, line, count, threads=reading.threads)
+            if fields.film is not None
+            else deinterlaced(frames, fields, line, threads=reading.threads)
+        )
+        for frame in made:
             if frame.index in wanted:
                 yield frame
 

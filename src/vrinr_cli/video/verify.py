@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 from pathlib import Path
+from typing import cast
 
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition, Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from vrinr_cli.errors import VerifyError, printable
 from vrinr_cli.video.files import cause_of, open_written
-from vrinr_cli.video.join import JoinedStream
+from vrinr_cli.video.join import JoinedStream, contents
+from vrinr_cli.video.pixels import has_alpha
+from vrinr_cli.video.source import decoder_name
 
 _HINT = "the chunks are kept; the same command joins them again, and with --restart it makes them anew"
 
@@ -59,7 +63,8 @@ def verify(
     try:
         with open_written(path) as file:
             video = _check_streams(path, file, streams)
-            check = _FrameCheck(path, pts, time_base, size, video.time_base or time_base)
+            has_alpha = next(stream.has_alpha for stream in streams if stream.is_restored)
+            check = _FrameCheck(path, pts, time_base, size, video.time_base or time_base, has_alpha=has_alpha)
             packets, digest = _read_all(file, video, check, on_packet)
             check.finish()
     except (FFmpegError, OSError) as error:
@@ -80,12 +85,15 @@ class _FrameCheck:
         time_base: Fraction,
         size: tuple[int, int],
         tick: Fraction,
+        *,
+        has_alpha: bool,
     ) -> None:
         self._name = printable(path.name)
         self._pts = pts
         self._time_base = time_base
         self._size = size
         self._tick = tick
+        self._has_alpha = has_alpha
         self._seen = 0
         self.largest_error = Fraction(0)
 
@@ -108,6 +116,8 @@ class _FrameCheck:
                 f"{self._size[1]}x{self._size[0]} is wanted",
                 hint=_HINT,
             )
+        if self._has_alpha and not has_alpha(frame.format.name):
+            raise VerifyError(f"{self._name}: frame {number} has lost its transparency", hint=_HINT)
         self._take_time(number, frame.pts)
 
     def finish(self) -> None:
@@ -155,19 +165,24 @@ def _read_all(
 ) -> tuple[list[int], str]:
     """Decodes the video and counts the packets of every stream, by its index; and sha256 of the video's."""
     digest = hashlib.sha256()
-    video.thread_type = "AUTO"
-    video.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}  # do not patch over damage
+    context = video.codec_context
+    if decoder_name(video) != context.name:
+        context = cast(VideoCodecContext, av.CodecContext.create(decoder_name(video), "r"))
+        context.extradata = video.codec_context.extradata
+    context.thread_type = "AUTO"
+    context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}  # do not patch over damage
     packets = [0] * len(file.streams)
     for packet in file.demux():
         if not packet.size:  # the end of a stream, told more than once
             continue
         packets[packet.stream_index] += 1
         if packet.stream_index == video.index:
-            digest.update(packet)
-            check.take_all(packet.decode())
+            for content in contents(packet):
+                digest.update(content)
+            check.take_all(context.decode(packet))
         if on_packet is not None:
             on_packet()
-    check.take_all(video.decode(None))
+    check.take_all(context.decode(None))
     return packets, digest.hexdigest()
 
 

@@ -3,10 +3,13 @@
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from vrinr_cli.frame import Frame
 from vrinr_cli.video.info import SourceInfo, StreamInfo, Timeline
 from vrinr_cli.video.pictures.reading import StillPicture
 from vrinr_cli.video.pictures.turning import matrix_of
+from vrinr_cli.video.pixels import with_alpha
 from vrinr_cli.video.probe import digest_of
 from vrinr_cli.video.tags import rotation_of
 
@@ -78,11 +81,24 @@ def describe(
         metadata={},
         first_number=first_number,
         changed_ns=changed_ns,
+        has_alpha=still.alpha is not None,
         notes=(*still.notes, *notes),
     )
 
 
-def frame_of(still: StillPicture, index: int, timeline: Timeline) -> Frame:
-    """A picture at its place in time."""
+def frame_of(still: StillPicture, index: int, timeline: Timeline, *, alpha: bool = False) -> Frame:
+    """A picture at its place in time.
+
+    Args:
+        still: the picture.
+        index: its number in the row.
+        timeline: of the row.
+        alpha: whether the frame gets a plane of alpha; a picture without is opaque.
+    """
     pts, duration = timeline.pts[index], timeline.durations[index]
-    return Frame(index, still.planes, still.format, still.color, pts, duration, timeline.time_base)
+    planes, form = still.planes, still.format
+    if alpha:
+        most = (1 << form.depth) - 1
+        planes = (*planes, still.alpha if still.alpha is not None else np.full_like(planes[0], most))
+        form = with_alpha(form)
+    return Frame(index, planes, form, still.color, pts, duration, timeline.time_base)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vrinr_cli.errors import InputError
 from vrinr_cli.frame import Frame
+from vrinr_cli.video.alpha import DROPPED
 from vrinr_cli.video.info import SourceInfo, Timeline
 from vrinr_cli.video.limits import LARGEST_PICTURE
 from vrinr_cli.video.pictures.content import PictureTags
@@ -15,6 +16,7 @@ from vrinr_cli.video.pictures.kinds import kind_of_content
 from vrinr_cli.video.pictures.numbered import Pattern, numbers_of, pattern_of, state_of
 from vrinr_cli.video.pictures.reading import StillPicture, read_picture
 from vrinr_cli.video.pictures.turning import orientation_of
+from vrinr_cli.video.pixels import with_alpha
 from vrinr_cli.video.source import shown
 
 DEFAULT_RATE = Fraction(25)
@@ -51,7 +53,7 @@ def probe_sequence(
         changed_ns=state.changed_ns,
         container="pictures",
         first_number=numbers[0],
-        notes=("transparency is dropped",) if first.alpha is not None else (),
+        notes=(DROPPED,) if first.alpha is not None else (),
     )
     return replace(info, most_pixels=most_pixels)
 
@@ -73,7 +75,7 @@ def read_sequence(
         still, is_repeated = _picture(info, index, allow_damaged=allow_damaged)
         if is_repeated and on_repeat is not None:
             on_repeat(index)
-        yield frame_of(still, index, info.timeline)
+        yield frame_of(still, index, info.timeline, alpha=info.format.alpha)
 
 
 def tags_of(info: SourceInfo, index: int) -> PictureTags:
@@ -102,7 +104,8 @@ def _check_alike(info: SourceInfo, index: int, still: StillPicture) -> None:
     if still.size != info.size:
         sizes = [f"{width}x{height}" for height, width in (still.size, info.size)]
         raise InputError(f"{name}: is {sizes[0]}, the first picture is {sizes[1]}", hint="make all of one size")
-    if (still.format, still.color) != (info.format, info.color):
+    form = with_alpha(still.format) if info.format.alpha else still.format
+    if (form, still.color) != (info.format, info.color):
         raise InputError(
             f"{name}: is {still.format.name}, the first picture is {info.format.name}", hint="make all of one kind"
         )
