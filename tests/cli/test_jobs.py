@@ -135,7 +135,9 @@ def test_a_job_in_parts_from_the_first_to_the_file(tmp_path: Path, monkeypatch: 
     ("more", "line"),
     [
         (("--part", "6/5"), "part is 6/5; choose 1/N to N/N, with N at most 999"),
-        (("--part", "half"), "part is 'half'; write NUMBER/COUNT, such as 2/5"),
+        (("--part", "half"), "part is 'half'; write NUMBER/COUNT, such as 2/5, up to 999"),
+        (("--part", "1/1000"), "part is '1/1000'; write NUMBER/COUNT, such as 2/5, up to 999"),
+        (("--memory", "1000"), "memory is 1000; choose 1M or more"),
         (
             ("--part", "1/2", "--dry-run"),
             "--part given with --dry-run; leave out one of them: a plan is of the whole job",
@@ -146,7 +148,7 @@ def test_a_job_in_parts_from_the_first_to_the_file(tmp_path: Path, monkeypatch: 
         ),
     ],
 )
-def test_parts_that_cannot_be_asked_for(
+def test_what_cannot_be_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], line: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

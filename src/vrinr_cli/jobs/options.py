@@ -144,7 +144,8 @@ class UpscaleOptions:
         for name, least in (("frames", 1), ("chunk_frames", 1), ("tile", 16), ("memory", 1 << 20)):
             value = getattr(self, name)
             if value is not None and value < least:
-                raise OptionError(f"{name.replace('_', ' ')} is {value}", hint=f"choose {least} or more")
+                words = "1M" if name == "memory" else least
+                raise OptionError(f"{name.replace('_', ' ')} is {value}", hint=f"choose {words} or more")
         self._check_source()
         if self.cluster is not None:
             self._check_cluster(self.cluster)

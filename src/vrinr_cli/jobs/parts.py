@@ -38,7 +38,7 @@ class Part:
         """
         match = _PART.fullmatch(text.strip())
         if match is None:
-            raise OptionError(f"part is {text!r}", hint="write NUMBER/COUNT, such as 2/5")
+            raise OptionError(f"part is {text!r}", hint=f"write NUMBER/COUNT, such as 2/5, up to {MOST_PARTS}")
         return cls(int(match[1]), int(match[2]))
 
     @property
