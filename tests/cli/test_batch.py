@@ -181,7 +181,7 @@ def test_outputs_that_are_there_are_told_at_the_start(here: Path) -> None:
         (["in", "-y", "-n"], "-y and -n given"),
         (["in", "nosuch.mp4"], "nosuch.mp4: no such file"),
         (["in/*.avi"], "in/*.avi: no file matches"),
-        (["in", "--out-dir", "clip.mp4"], "clip.mp4: is no folder"),
+        (["in", "--out-dir", "clip.mp4"], "clip.mp4: is no folder; name another"),
         (["in/b.mp4", "in/more/b.mp4", "-o", "out/"], "in/b.mp4 and in/more/b.mp4 would both become out/b.x2.mp4"),
     ],
 )
