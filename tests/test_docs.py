@@ -78,7 +78,7 @@ def test_every_fault_has_a_row() -> None:
     assert [int(number) for number in re.findall(r"^\| (\d+) \|", words, re.MULTILINE)] == list(range(1, 61))
 
 
-def tests_of(path: Path) -> set[str]:
+def named_tests(path: Path) -> set[str]:
     """What pytest calls the tests of a file: their names, with that of their class."""
     found = set()
     for node in ast.parse(path.read_text()).body:
@@ -94,7 +94,7 @@ def test_every_test_that_a_page_names_exists(page: str, least: int) -> None:
     named = set(re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", (ROOT / "docs" / page).read_text()))
     assert len(named) > least
     for path, name in named:
-        assert name in tests_of(ROOT / path), f"{path}::{name}"
+        assert name in named_tests(ROOT / path), f"{path}::{name}"
 
 
 def test_every_cell_of_the_comparison_has_a_source() -> None:
