@@ -456,8 +456,10 @@ def check_place(source: Path | None, output: Path, *, overwrite: bool, makes_fol
         raise TargetError(f"{name}: is no ordinary file", hint="name another file")
     place = disk.nearest_folder(output) if makes_folder else output.parent
     if not place.is_dir():
-        cause, hint = ("is no folder", "name another") if place.exists() else ("no such folder", "make it first")
-        raise TargetError(f"{printable(str(place))}: {cause}", hint=hint)
+        shown = printable(str(place))
+        if place.exists():
+            raise TargetError(f"{shown}: is no folder", hint="name another")
+        raise TargetError(f"{shown}: no such folder", hint="make it first")
     if source is not None and output.exists() and output.samefile(source):
         raise OptionError(f"{name}: is the source itself", hint="choose another output")
     if output.exists() and not overwrite:
