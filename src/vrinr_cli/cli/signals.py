@@ -15,6 +15,9 @@ from types import FrameType
 ASKED = frozenset({signal.SIGINT, signal.SIGTERM})
 """To stop."""
 
+STDERR = 2
+"""Its number."""
+
 SAME = 1.0
 """Seconds after the first within which a signal is still that one: `timeout` sends it to a process and to its group."""
 
@@ -62,7 +65,7 @@ def two_signals(on_second: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _listening(on_second: Callable[[], None]) -> Iterator[None]:
-    ours, told = socket.socketpair()
+    ours, told = _pair()
     with ours, told:
         told.setblocking(False)
         thread = threading.Thread(target=_listen, args=(ours, on_second), name="vrinr-signals", daemon=True)
@@ -74,6 +77,17 @@ def _listening(on_second: Callable[[], None]) -> Iterator[None]:
             signal.set_wakeup_fd(before)
             told.close()
             thread.join()
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends whose numbers are above those of stdin, stdout and stderr, which a process may be started without."""
+    with contextlib.ExitStack() as low:
+        while True:
+            ours, told = socket.socketpair()
+            if min(ours.fileno(), told.fileno()) > STDERR:
+                return ours, told
+            low.enter_context(ours)
+            low.enter_context(told)
 
 
 def _listen(ours: socket.socket, on_second: Callable[[], None]) -> None:
