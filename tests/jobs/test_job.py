@@ -288,7 +288,7 @@ def test_repeated_frames_are_counted_once_and_over_a_stop(tmp_path: Path, chunk_
     once = upscale(source, tmp_path / "once.mkv", options)
     assert once.repeated_frames == 1
     assert set(range(60)) - set(numbers(tmp_path / "once.mkv")) == {50}
-    assert "the source is damaged: the last good picture stands in for 1 frame" in once.notes
+    assert "the source is damaged: the last good picture stands in for 1 frame, at 0:00:02.000" in once.notes
     with pytest.raises(StopError):
         upscale(source, output, options, listen=stop_after(59))
     assert upscale(source, output, options).repeated_frames == 1

@@ -183,6 +183,12 @@ Yes = Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existin
 No = Annotated[bool, typer.Option("-n", "--no-overwrite", help="Never replace, never ask.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Throw away the work of a different unfinished job.")]
 SkipDamaged = Annotated[bool, typer.Option("--skip-damaged", help="Go on over damaged parts of the source.")]
+MaxErrors = Annotated[
+    int | None,
+    typer.Option(
+        help="With --skip-damaged: frames that another picture may cover. Default: a tenth of all, 10 at least"
+    ),
+]
 IgnoreDolbyVision = Annotated[
     bool,
     typer.Option("--ignore-dolby-vision", help="Go on with Dolby Vision profile 5, though its colors come out wrong."),

@@ -312,6 +312,7 @@ NOT_IN_FILES = frozenset({"output", "overwrite", "no-overwrite", "restart", "ski
         "video-stream",
         "max-pixels",
         "max-hours",
+        "max-errors",
         "fps",
         "start-number",
         "pipe-format",

@@ -23,7 +23,7 @@ from vrinr_cli.errors import (
     counted,
     printable,
 )
-from vrinr_cli.jobs import disk, own_files
+from vrinr_cli.jobs import disk, losses, own_files
 from vrinr_cli.jobs import journal as journal_room
 from vrinr_cli.jobs.batch import output_name
 from vrinr_cli.jobs.events import (
@@ -303,6 +303,7 @@ def join_parts(
         with _folder_named(folder), _full_disk_told(job), _job_watched(job, options, on_stall):
             _prepare(job, request, must_go_on=True)
             _check_complete(job)
+            losses.check_chunks(job.plan, _known(job), hint="run a part again with a larger --max-errors, then join")
             _check_room(job)
             joined, verified = _finished(job, overwrite=overwrite)
         folder.remove()
@@ -635,6 +636,7 @@ def _make_chunks(job: _Job, options: UpscaleOptions) -> None:
             job.note(text)
         if job.resumed:
             job.note(f"resuming: {job.resumed} of {job.frames} frames are done")
+        losses.check_chunks(job.plan, _known(job))
         is_surprising = options.device == "auto" and options.cluster is None and job.plan.method == "vrinr"
         if is_surprising and all(compute.device.type == "cpu" for compute in job.computes):
             job.long_wait = LongWait(options)
@@ -644,6 +646,8 @@ def _make_chunks(job: _Job, options: UpscaleOptions) -> None:
             with job.pulse.at("writing the journal"):
                 journal.append(finished.report)
             job.take(finished)
+            if finished.report.repeated:
+                losses.check_chunks(job.plan, _known(job))
 
 
 def _before_chunk(job: _Job) -> None:
@@ -693,7 +697,7 @@ def _note_losses(job: _Job, reports: Sequence[ChunkReport], joined: Joined) -> N
     if redone:
         job.note(f"{counted(redone, 'frame')} {REDONE}")
     if repeated:
-        job.note(f"the source is damaged: the last good picture stands in for {counted(repeated, 'frame')}")
+        job.note(losses.note(job.plan, repeated, losses.first_of(reports)))
     if joined.lost_sound:
         job.note(f"the source is damaged: {counted(joined.lost_sound, 'packet')} of converted sound became silence")
 

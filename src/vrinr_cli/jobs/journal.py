@@ -39,6 +39,8 @@ class ChunkReport:
     """Time that it took."""
     cuts: int = 0
     """Scene cuts seen in it, not counting one before the job's first frame."""
+    repeated_at: tuple[int, ...] = ()
+    """The first of the damaged source frames, in order; empty where an earlier vrinr has written the line."""
 
 
 class Journal:
@@ -145,6 +147,9 @@ def _is_sound(report: ChunkReport) -> bool:
     has_times = all(before < after for before, after in pairwise(written.pts))
     fits = max(-written.pts[0], written.pts[-1], *written.durations) < _LATEST and min(written.durations) >= 0
     is_order = sorted(written.order) == list(range(frames))
+    are_damaged_here = all(report.start <= index < report.start + frames for index in report.repeated_at)
+    if not are_damaged_here or len(report.repeated_at) > report.repeated:
+        return False
     return has_times and fits and is_order and written.reorder_depth == reorder_depth(written.order)
 
 

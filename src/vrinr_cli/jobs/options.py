@@ -121,6 +121,8 @@ class UpscaleOptions:
     0 waits for ever."""
     allow_damaged: bool = False
     """Take what is there of a cut or damaged source."""
+    max_errors: int | None = None
+    """Damaged frames at most in whose place another picture may stand; None is a tenth of all, and 10 at least."""
     ignore_dolby_vision: bool = False
     """Take a source whose samples mean something to Dolby Vision's players alone, though its colors come out wrong."""
     restart: bool = False
@@ -160,6 +162,10 @@ class UpscaleOptions:
         return Wanted(video_stream=self.video_stream, most_pixels=self.max_pixels, longest_hours=self.max_hours)
 
     def _check_source(self) -> None:
+        if self.max_errors is not None and not self.allow_damaged:
+            raise OptionError("--max-errors without --skip-damaged", hint="add --skip-damaged, or leave it out")
+        if self.max_errors is not None and self.max_errors < 0:
+            raise OptionError(f"max errors is {self.max_errors}", hint="choose 0 or more frames")
         if self.video_stream is not None and self.video_stream < 0:
             raise OptionError(f"video stream is {self.video_stream}", hint="streams count from 0")
         if not 1 <= self.max_pixels <= MOST_PIXELS:

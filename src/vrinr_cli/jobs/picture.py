@@ -48,6 +48,7 @@ VIDEO_ONLY = {
     "ignore_dolby_vision": "--ignore-dolby-vision",
     "video_stream": "--video-stream",
     "max_hours": "--max-hours",
+    "max_errors": "--max-errors",
     "codec": "--codec",
     "crf": "--crf",
     "bitrate": "--bitrate",

@@ -29,6 +29,8 @@ from vrinr_cli.video.origin import MARK
 from vrinr_cli.video.pictures.kinds import kind_to_write
 
 PLAN_VERSION = 2
+LEAST_ERRORS = 10
+"""Damaged frames that a job with leave to go on over them may have, however short it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,18 @@ class Plan:
     """Of the pictures that are written; None where a video is."""
     version: str = __version__
     plan_version: int = PLAN_VERSION
+    max_errors: int | None = None
+    """Damaged frames that may be covered by another picture; None is a share of all. Not part of the identity."""
 
     @property
     def frames(self) -> int:
         """Frames of the output."""
         return self.stop - self.first
+
+    @property
+    def most_errors(self) -> int:
+        """Damaged frames that may be covered by another picture."""
+        return max(self.frames // 10, LEAST_ERRORS) if self.max_errors is None else self.max_errors
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -239,6 +248,7 @@ def plan_with(
         weights=chosen,
         precision=options.precision,
         allow_damaged=options.allow_damaged,
+        max_errors=options.max_errors,
         noise=_noise(options, source, range(first, stop), chosen, measure=measure, on_picture=on_picture),
         cuts=options.cuts if chosen is not None and chosen.context else "none",
         first_number=first_number(source, options, first) if holds_pictures else None,

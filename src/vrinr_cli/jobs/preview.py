@@ -446,7 +446,7 @@ class _Look:
         )
         repeated: list[int] = []
         chunk = Chunk(0, wanted.start, wanted.stop)
-        with contextlib.closing(frames_around(plan, chunk, engine.context, repeated)) as frames:
+        with contextlib.closing(frames_around(plan, chunk, engine.context, repeated.append)) as frames:
             shown = (cropped(frame, outer.top, outer.left, outer.size) for frame in frames)
             for frame in engine.restore(shown, wanted):
                 yield cropped(frame, inside.top - place.top, inside.left - place.left, inside.size)

@@ -13,6 +13,7 @@ from vrinr_cli.engine.engine import Engine, Geometry
 from vrinr_cli.frame import Frame
 from vrinr_cli.jobs import weights
 from vrinr_cli.jobs.journal import ChunkReport
+from vrinr_cli.jobs.losses import TOLD, Losses
 from vrinr_cli.jobs.noise import NoiseChoice
 from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
 from vrinr_cli.jobs.plan import Chunk, Plan
@@ -141,19 +142,19 @@ def run_chunk(
         on_frame: called with the source index of each frame handed to the encoder.
 
     Raises:
-        InputError: the source is damaged here.
+        InputError: the source is damaged here, or has more damaged frames than are allowed.
         EngineError: a frame could not be restored.
         EncodeError: the encoder or the disk failed. In every case no file is left.
     """
     started = time.monotonic()
     engine, pulse = resources.engine, resources.pulse
     waiting = queue_length(plan)
-    repeated: list[int] = []
+    damaged = Losses(plan, range(chunk.start, chunk.stop))
     cuts, place = 0, chunk.start
     redone = engine.counts.redone_in_fp32
     engine.watch = lambda _: pulse.at(f"restoring frame {place}")
     with (
-        ReadAhead(frames_around(plan, chunk, engine.context, repeated, pulse), waiting) as frames,
+        ReadAhead(frames_around(plan, chunk, engine.context, damaged.add, pulse), waiting) as frames,
         ChunkWriter(path, plan.target, threads=resources.encoder_threads) as writer,
     ):
         with WriteBehind(_encoding(writer, pulse), waiting) as sink:
@@ -170,10 +171,11 @@ def run_chunk(
         start=chunk.start,
         written=written,
         fingerprint=resources.fingerprint,
-        repeated=sum(chunk.start <= index < chunk.stop for index in repeated),
+        repeated=len(damaged.indices),
         redone_in_fp32=engine.counts.redone_in_fp32 - redone,
         seconds=time.monotonic() - started,
         cuts=cuts,
+        repeated_at=tuple(damaged.indices[:TOLD]),
     )
 
 
@@ -186,7 +188,7 @@ def _encoding(writer: ChunkWriter, pulse: Pulse) -> Callable[[Frame], None]:
 
 
 def frames_around(
-    plan: Plan, chunk: Chunk, context: int, repeated: list[int], pulse: Pulse | None = None
+    plan: Plan, chunk: Chunk, context: int, on_repeat: Callable[[int], object], pulse: Pulse | None = None
 ) -> Generator[Frame]:
     """A chunk's frames and those around it that its windows read; which begin a scene, if that matters.
 
@@ -196,7 +198,7 @@ def frames_around(
         plan: the job.
         chunk: which frames.
         context: frames on either side.
-        repeated: gets the index of each frame that stands in for a damaged one.
+        on_repeat: called with the index of each frame in whose place another picture stands.
         pulse: is told of everything that comes on; None is nobody.
     """
     pulse = Pulse() if pulse is None else pulse
@@ -210,7 +212,7 @@ def frames_around(
         first,
         last,
         allow_damaged=plan.allow_damaged,
-        on_repeat=repeated.append,
+        on_repeat=on_repeat,
         on_picture=pulse.beat,
     )
     with closing(read):  # type: ignore[type-var]

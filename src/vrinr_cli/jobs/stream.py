@@ -31,11 +31,12 @@ from vrinr_cli.errors import (
     printable,
 )
 from vrinr_cli.frame import Frame
-from vrinr_cli.jobs import disk
+from vrinr_cli.jobs import disk, losses
 from vrinr_cli.jobs.events import Advanced, JobReport, Listener, Noted, Started, Stepped, ignore
 from vrinr_cli.jobs.fallback import target_that_opens
 from vrinr_cli.jobs.folder import JobFolder
 from vrinr_cli.jobs.job import check_target, device_words, made_by
+from vrinr_cli.jobs.losses import Losses
 from vrinr_cli.jobs.noise import noise_of
 from vrinr_cli.jobs.options import UpscaleOptions
 from vrinr_cli.jobs.pipeline import ReadAhead, WriteBehind
@@ -126,6 +127,7 @@ def check_options(options: UpscaleOptions, *, from_pipe: bool, to_pipe: bool) ->
         "--ignore-dolby-vision": options.ignore_dolby_vision,
         "--video-stream": options.video_stream is not None,
         "--max-hours": options.max_hours != _DEFAULTS.max_hours,
+        "--max-errors": options.max_errors is not None,
     }
     times = {"--start": options.start is not None, "--end": options.end is not None}
     sound = {"--audio": options.audio != _DEFAULTS.audio}
@@ -178,11 +180,14 @@ class _Job:
     output: Path
     resources: Resources
     notes: list[str] = field(default_factory=list)
-    repeated: list[int] = field(default_factory=list)
-    """Frames of a damaged file in whose place the last good one stands."""
+    damaged: Losses = field(init=False)
+    """Frames of a file in whose place the last good one stands."""
     done: int = 0
     """Frames that are with the encoder or the pipe."""
     cuts: int = 0
+
+    def __post_init__(self) -> None:
+        self.damaged = Losses(self.plan, self.wanted)
 
     @property
     def wanted(self) -> range:
@@ -200,7 +205,7 @@ class _Job:
         """As the engine takes them."""
         plan, context = self.plan, self.resources.engine.context
         if self.asked.piped is None:
-            return frames_around(plan, Chunk(0, plan.first, plan.stop), context, self.repeated)
+            return frames_around(plan, Chunk(0, plan.first, plan.stop), context, self.damaged.add)
         return _marked(self.asked.piped, with_cuts=plan.cuts == "auto" and context > 0)
 
     def note(self, text: str) -> None:
@@ -352,9 +357,7 @@ def _report(job: _Job, size: int, error: Fraction = Fraction(0)) -> JobReport:
     told = {
         f"{counted(job.cuts, 'scene cut')} seen: no picture was mixed with one beyond a cut": job.cuts,
         f"{counted(counts.redone_in_fp32, 'frame')} {REDONE}": counts.redone_in_fp32,
-        f"the source is damaged: the last good picture stands in for {counted(len(job.repeated), 'frame')}": (
-            job.repeated
-        ),
+        losses.note(plan, len(job.damaged.indices), job.damaged.indices): job.damaged.indices,
         f"{piped.lost if piped else ''}: what came before is taken": piped is not None and piped.lost,
     }
     for text, is_told in told.items():
@@ -376,7 +379,7 @@ def _report(job: _Job, size: int, error: Fraction = Fraction(0)) -> JobReport:
         tile=counts.tile,
         halvings=counts.halvings,
         redone_in_fp32=counts.redone_in_fp32,
-        repeated_frames=len(job.repeated),
+        repeated_frames=len(job.damaged.indices),
         cuts=job.cuts,
         seconds=time.monotonic() - job.asked.started,
         bytes=size,
