@@ -170,21 +170,24 @@ job.verify = lambda *_, **__: threading.Event().wait()
 PARTS = {"encoding frame 7": ("writer", ENCODER, 5), "verifying the file": ("verify", VERIFIER, 12)}
 
 
-@pytest.mark.parametrize(("doing", "debug"), [("encoding frame 7", False), ("verifying the file", True)])
-def test_a_job_that_hangs_ends_in_one_line_and_goes_on(tmp_path: Path, doing: str, *, debug: bool) -> None:
-    module, code, kept = PARTS[doing]
-    clips.plain(tmp_path / "in.mp4", frames=12)
-    command = ["upscale", "in.mp4", "--method", "bicubic", "--chunk-frames", "5", "-o", "out.mp4", "--device", "cpu"]
-    ended = subprocess.run(
-        [sys.executable, "-c", HANG.format(module=module, code=code)]
-        + (["--debug"] if debug else [])
-        + [*command, "--stall-timeout", "5"],
-        cwd=tmp_path,
+def hung(folder: Path, module: str, code: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run vrinr with something in it that never comes back."""
+    return subprocess.run(
+        [sys.executable, "-c", HANG.format(module=module, code=code), *arguments],
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
+
+
+@pytest.mark.parametrize(("doing", "debug"), [("encoding frame 7", False), ("verifying the file", True)])
+def test_a_job_that_hangs_ends_in_one_line_and_goes_on(tmp_path: Path, doing: str, *, debug: bool) -> None:
+    module, code, kept = PARTS[doing]
+    clips.plain(tmp_path / "in.mp4", frames=12)
+    command = ["upscale", "in.mp4", "--method", "bicubic", "--chunk-frames", "5", "-o", "out.mp4", "--device", "cpu"]
+    ended = hung(tmp_path, module, code, (["--debug"] if debug else []) + [*command, "--stall-timeout", "5"])
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == (
         f"vrinr: error: out.mp4: stopped after 5 s without progress, {doing}; {kept} of 12 frames are kept "
@@ -205,15 +208,8 @@ job.probe_any = lambda *_, **__: threading.Event().wait()
 
 def test_a_source_that_hangs_before_the_first_frame_ends_in_one_line(tmp_path: Path) -> None:
     clips.plain(tmp_path / "in.mp4", frames=2)
-    command = ("upscale", "in.mp4", "--device", "cpu", "--stall-timeout", "5")
-    ended = subprocess.run(
-        [sys.executable, "-c", HANG.format(module="probe", code=PLANNING), *command],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    command = ["upscale", "in.mp4", "--device", "cpu", "--stall-timeout", "5"]
+    ended = hung(tmp_path, "probe", PLANNING, command)
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == (
         "vrinr: error: in.mp4: stopped after 5 s without progress, looking at the source; "

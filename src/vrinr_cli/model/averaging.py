@@ -136,7 +136,7 @@ class Found:
     colors: Tensor
     """(N, 3 fold^2, h, w)."""
     excess: Tensor
-    """By how much its luma differs more than noise explains, as a share of that, (N, h, w)."""
+    """By how much it differs more than noise explains, as a share of that, (N, h, w)."""
 
 
 @dataclass(frozen=True, slots=True)
