@@ -41,6 +41,20 @@ def test_stream_of_any_network_equals_the_whole_clip(
     torch.testing.assert_close(streamed(trunk, clip, told), trunk(clip, SCALE, told))
 
 
+@pytest.mark.parametrize(("mixed", "dtype"), [(1, torch.float32), (2, torch.float32), (2, torch.float64)])
+@pytest.mark.parametrize("length", [1, 2, 6])
+def test_channels_that_move_as_words_are_the_same(mixed: int, dtype: torch.dtype, length: int) -> None:
+    trunk = seeded(replace(TINY, channels=8, mixed_channels=mixed, match_reach=2), dtype=dtype).trunk
+    clips = noise(2, length, 3, 6, 7, dtype=dtype)  # two at once, as in orientations
+    scale, stream = SCALE.to(dtype), TrunkStream(trunk, SCALE.to(dtype))
+    found = [stream.push(frame.contiguous(memory_format=torch.channels_last)) for frame in clips.unbind(1)]
+    answers = [*(out for out in found if out is not None), *stream.finish()]
+    held = stream.convolvings[0].past
+    assert held is not None
+    assert held.dim() == 1  # so they did move as words
+    torch.testing.assert_close(torch.stack(answers, dim=1), trunk(clips, scale))
+
+
 @given(config=model_configs())
 def test_stream_answers_context_frames_late(config: ModelConfig) -> None:
     stream = TrunkStream(seeded(config).trunk, SCALE)

@@ -30,6 +30,7 @@ from vrinr_cli.engine.stages import Stage, Watch, unwatched
 from vrinr_cli.engine.tiles import Tile, cut
 from vrinr_cli.errors import DeviceLostError, EngineError
 from vrinr_cli.frame import ColorSpec, Frame, PlaneFormat
+from vrinr_cli.model.aligned import aligned
 from vrinr_cli.model.clip_network import ClipNetwork
 from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.network import VrInr, mirrors, whole_scales
@@ -447,7 +448,8 @@ class _Networks:
         self.exact: VrInr = model.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.fast = self.exact
         if compute.dtype is not torch.float32:
-            self.fast = copy.deepcopy(self.exact).to(compute.dtype)
+            laid_out = aligned(self.exact, compute.dtype.itemsize)
+            self.fast = (laid_out if laid_out is not self.exact else copy.deepcopy(self.exact)).to(compute.dtype)
         self.scale = model.scale_input(height, width)
         whole = whole_scales(*self.axes)
         self.phases = Phases.of(self.exact.query, *whole) if whole is not None else None

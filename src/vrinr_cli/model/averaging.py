@@ -21,7 +21,7 @@ from torch.nn import functional
 from vrinr_cli.model.matching import Matches, find, luma_codes, price_of, take
 from vrinr_cli.model.source import CODES, deviations, fold_pixels
 
-TOLERANCES = (0.15, 0.8)
+TOLERANCES = (0.05, 0.4)
 """Of each mean (`config.AVERAGES`): by how much of the noise's own share a patch may differ before it counts 1 / e."""
 FLOOR = 0.5
 """Added to the squared difference that noise explains, in squared codes: rounding."""

@@ -21,6 +21,8 @@ PRICE = 3
 """Added to a patch's sum of squared differences for each squared pixel of displacement, so that flat areas stand."""
 NOISE_PRICE = 2
 """Added to `PRICE` for each unit of the variance of noise in luma codes: noise must not look like motion."""
+WORDS = {4: torch.int32, 8: torch.int64, 16: torch.complex128}
+"""By their bytes."""
 LARGEST_SUM = (2 * PATCH_REACH + 1) ** 2 * 255**2
 """Of the squared differences of a patch."""
 LARGEST_FINE = 1 << 21
@@ -140,6 +142,32 @@ def take(image: Tensor, places: Tensor | None) -> Tensor:
     first = torch.arange(count, device=image.device)[:, None] * (height * width)
     taken = rows.index_select(0, (places + first).flatten())
     return taken.reshape(count, height, width, -1).permute(0, 3, 1, 2)[:, :channels]
+
+
+def words(image: Tensor, channels: int) -> Tensor | None:
+    """So many channels of a pixel as one machine word, which is moved at once; the words share the image's memory.
+
+    Args:
+        image: (N, C, h, w), channels last.
+        channels: of each word.
+
+    Returns:
+        (N h w, C / channels), numbers that mean nothing; None where no word is as long, or C is no multiple of it.
+    """
+    kind = WORDS.get(channels * image.element_size())
+    rows = image.permute(0, 2, 3, 1)
+    if kind is None or image.shape[1] % channels or not rows.is_contiguous():
+        return None
+    return rows.reshape(-1, image.shape[1]).view(kind)
+
+
+def take_words(column: Tensor, places: Tensor | None) -> Tensor:
+    """The words at places: (N h w,), (N, h w) -> (N h w,)."""
+    if places is None:
+        return column
+    first = torch.arange(0, column.numel(), places.shape[1], device=column.device)
+    chosen = (places + first[:, None]).flatten() if len(places) > 1 else places[0]
+    return column.contiguous().index_select(0, chosen)  # close together they stay in the cache
 
 
 def _patch_sums(image: Tensor) -> Tensor:

@@ -13,11 +13,10 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vrinr_cli.model.averaging import Averaged, Averaging, averages
 from vrinr_cli.model.config import ModelConfig
-from vrinr_cli.model.matching import Matches, find, find_in_clip, luma_codes, price_of, take
+from vrinr_cli.model.matching import Matches, find, find_in_clip, luma_codes, price_of, take, take_words, words
 from vrinr_cli.model.source import DEVIATION_UNIT, deviations, fold_pixels
 
 
@@ -147,11 +146,11 @@ class Trunk(nn.Module):
         """
         out: Tensor = self.convolutions[number](mixed)
         if self.steps[number] == "open":
-            return functional.relu(out)
+            return out.relu_()
         if self.steps[number] == "close":
             return entered + out
         gain, offset = self._modulation(scale).to(out.dtype)[:, None, None].chunk(2)
-        return functional.relu(out * (1 + gain) + offset)
+        return (out * (1 + gain)).add_(offset).relu_()
 
     def _modulation(self, scale: Tensor) -> Tensor:
         units: Tensor = self.scale_units(scale.to(self.stem.weight.dtype))
@@ -300,9 +299,11 @@ class Convolving:
     def __init__(self, trunk: Trunk, number: int, scale: Tensor) -> None:
         self.trunk, self.number, self.scale = trunk, number, scale
         self.mix = trunk.mixes[number]
+        self.is_shared = trunk.steps[number] == "open"
+        """Whether what comes in is read again later, as what entered a residual pair."""
         self.waiting: Passing | None = None
         self.past: Tensor | None = None
-        """The mixed channels of the frame before the one that waits."""
+        """The mixed channels of the frame before the one that waits, as words where they are mixed so."""
 
     def push(self, frame: Passing) -> Passing | None:
         """Take the next frame; give the one before it, convolved, if any."""
@@ -321,10 +322,28 @@ class Convolving:
 
     def _mixed_with(self, frame: Passing, after: Tensor) -> Passing:
         count, features = self.mix.mixed, frame.features
-        before = self.past if self.past is not None else features[:, :count]
-        mixed = self.mix(before, features, after[:, count : 2 * count], frame.matches)
-        self.past = features[:, :count].clone()
+        mixed = self._in_words(frame, after)
+        if mixed is None:
+            before = self.past if self.past is not None else features[:, :count]
+            mixed = self.mix(before, features, after[:, count : 2 * count], frame.matches)
+            self.past = features[:, :count].clone()
         return self._convolved(mixed, frame)
+
+    def _in_words(self, frame: Passing, after: Tensor) -> Tensor | None:
+        """The same mix with each neighbour's channels moved as one word; None where there are no such words."""
+        count, features = self.mix.mixed, frame.features
+        own, following = words(features, count), words(after, count)
+        if frame.matches is None or own is None or following is None:
+            return None
+        past, self.past = self.past, own[:, 0].clone()
+        before = take_words(self.past if past is None else past, frame.matches.before)
+        behind = take_words(following[:, 1], frame.matches.after)
+        mixed = features.clone() if self.is_shared else features
+        target = words(mixed, count)
+        if target is None:
+            raise RuntimeError("a copy that lies otherwise in memory")
+        target[:, :2] = torch.stack([before, behind], dim=1)
+        return mixed
 
     def _convolved(self, mixed: Tensor, frame: Passing) -> Passing:
         out = self.trunk.convolve(self.number, mixed, frame.entered, self.scale)
