@@ -228,6 +228,24 @@ def test_good_options_are_taken() -> None:
     check_opens(target)
 
 
+@pytest.mark.parametrize(
+    ("size", "request_", "ahead"),
+    [
+        ((2160, 3840), EncoderRequest(), 20),
+        ((2160, 3840), EncoderRequest(options=(("x264-params", "rc-lookahead=50"),)), 50),
+        ((2160, 3840), EncoderRequest(preset="medium"), None),
+        ((1440, 2560), EncoderRequest(), None),
+    ],
+)
+def test_large_pictures_are_looked_ahead_less(
+    size: tuple[int, int], request_: EncoderRequest, ahead: int | None
+) -> None:
+    target = target_of(request=request_, size=size)
+    asked = [text for text in target.options["x264-params"].split(":") if text.startswith("rc-lookahead=")]
+    assert asked[-1:] == ([] if ahead is None else [f"rc-lookahead={ahead}"])  # the last one counts
+    check_opens(target)
+
+
 def test_a_codec_that_the_container_does_not_hold_is_refused() -> None:
     with pytest.raises(TargetError, match="WebM does not hold h264") as caught:
         target_of(request=EncoderRequest(codec="h264"), container=WEBM)
