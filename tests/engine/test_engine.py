@@ -393,7 +393,7 @@ def test_nothing_is_tried_where_memory_is_ample(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak can be reset on Linux alone")
 @pytest.mark.parametrize("compute", [FP32, BF16])
-@pytest.mark.parametrize("name", ["general", "fast", "quality", "denoise"])
+@pytest.mark.parametrize("name", ["general", "fast", "quality", "compressed", "denoise"])
 def test_what_is_called_ample_is_more_than_what_bundled_weights_take(name: str, compute: Compute) -> None:
     model = weights.load(weights.find(name))
     assert isinstance(model, VrInr)
