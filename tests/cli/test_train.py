@@ -2,10 +2,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from media import clips
 from vrinr_cli.cli.app import app
+from vrinr_cli.jobs.weights import find
 from vrinr_cli.model.config import DEFAULT
 from vrinr_cli.model.header import read_header
 from vrinr_cli.record import from_plain
@@ -73,3 +75,37 @@ def test_a_chart_of_the_run(tmp_path: Path) -> None:
     card = read_header(tmp_path / "w.safetensors").card
     ((point,),) = ([from_plain(CurvePoint, item) for item in json.loads(card["curve"])],)
     assert (point.step, [case for case, _ in point.gains]) == (2, ["x4"])
+
+
+def folders(folder: Path, *names: str) -> None:
+    """Folders with one small clip each."""
+    for name in names:
+        (folder / name).mkdir()
+        clips.plain(folder / name / f"{name}.mkv", frames=4, size=(96, 96))
+
+
+def test_weights_to_start_from_have_names(tmp_path: Path) -> None:
+    folders(tmp_path, "clips")
+    code, words = run(tmp_path, "--weights", "generl")
+    assert (code, words.count("\n")) == (2, 1)
+    assert "no weights are called 'generl'; choose denoise, fast, general, quality" in words
+    code, words = run(tmp_path, "--weights", "fast")
+    assert code == 0, words
+    assert read_header(tmp_path / "w.safetensors").config == read_header(find("fast")).config
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [("nosuch", "nosuch: no such folder"), ("a.png", "a.png: not a folder"), ("empty", "empty: no clip and no still")],
+)
+def test_validation_without_a_clip_is_refused_before_the_first_step(tmp_path: Path, held: str, words: str) -> None:
+    folders(tmp_path, "clips")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    code, said = run(tmp_path, "--validation", str(tmp_path / held))
+    assert (code, said.count("\n")) == (1, 1)
+    assert words in said
+    (tmp_path / "empty" / "b.png").write_bytes(b"no picture")
+    code, said = run(tmp_path, "--validation", str(tmp_path / "empty"))
+    assert (code, said.count("\n")) == (1, 1)
+    assert "b.png: cannot be read" in said

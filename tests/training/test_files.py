@@ -24,7 +24,7 @@ def test_every_picture_below_a_folder_is_read(folder: Path) -> None:
     assert [a.shape for a in corpus.clips] == [(3, 4, 5, 3)]
     assert [a.shape for a in corpus.stills] == [(1, 4, 5, 3)]
     assert [p.name for p in picture_files(folder)] == ["a.npy", "b.npy"]
-    assert {name: int(pixels.max()) for name, pixels in named_clips(folder)} == {"a": 0, "b": 7}
+    assert {name: int(pixels.max()) for name, pixels in named_clips(folder)} == {"a.npy": 0, "clips/b.npy": 7}
 
 
 def test_a_missing_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
@@ -32,6 +32,16 @@ def test_a_missing_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
         read_corpus(tmp_path / "none")
     with pytest.raises(InputError, match="no clip and no still"):
         read_corpus(tmp_path)
+    with pytest.raises(InputError, match="none: no such folder"):
+        list(named_clips(tmp_path / "none"))
+    with pytest.raises(InputError, match="no clip and no still"):
+        list(named_clips(tmp_path))
+
+
+def test_clips_of_one_name_in_two_folders_are_two(folder: Path) -> None:
+    np.save(folder / "clips" / "a.npy", np.full((1, 4, 5, 3), 9, np.uint8))
+    clips = {name: int(pixels.max()) for name, pixels in named_clips(folder)}
+    assert clips == {"a.npy": 0, "clips/a.npy": 9, "clips/b.npy": 7}
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.png", "a.npy"])

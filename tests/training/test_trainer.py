@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -26,11 +28,13 @@ from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.header import read_header
 from vrinr_cli.model.loss import charbonnier, squared_error
 from vrinr_cli.training import trainer as trainer_module
+from vrinr_cli.training import validate as validate_module
 from vrinr_cli.training.corpus import Corpus, Pixels
 from vrinr_cli.training.degrade import bicubic_downscale, to_unit
 from vrinr_cli.training.optimizer import Optimizers
 from vrinr_cli.training.options import TrainOptions
 from vrinr_cli.training.trainer import Trainer, TrainProgress, check_corpus, draw_scales
+from vrinr_cli.training.validate import Case, ClipScore
 
 OPTIONS = TrainOptions(steps=6, batch=1, frames=3, crop=8, hr_limit=64, precision="fp32", threads=1, seed=5)
 
@@ -91,6 +95,47 @@ def test_stopped_and_resumed_is_unbroken_bit_for_bit(tmp_path: Path, stop: int) 
     for name in one:
         assert torch.equal(one[name], other[name]), name
     assert read_header(unbroken).digest == read_header(broken).digest
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_the_very_step(tmp_path: Path, number: signal.Signals) -> None:
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    trained(unbroken)
+
+    def interrupt(progress: TrainProgress) -> None:
+        if progress.step == 3:
+            os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        Trainer(corpus(), TINY, OPTIONS, output=broken).run(interrupt, every=1)
+    assert str(caught.value) == "the same command goes on from step 3"
+    assert signal.getsignal(number) is before
+    steps: list[int] = []
+    Trainer(corpus(), TINY, OPTIONS, output=broken).run(lambda progress: steps.append(progress.step), every=1)
+    assert steps[0] == 4
+    assert read_header(unbroken).digest == read_header(broken).digest
+
+
+@pytest.mark.parametrize("often", [0.0, 15.0])
+def test_a_signal_ends_a_validation_between_two_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, often: float
+) -> None:
+    scored: list[str] = []
+
+    def score(_: Any, name: str, *__: Any) -> ClipScore:
+        scored.append(name)
+        os.kill(os.getpid(), signal.SIGINT)
+        return ClipScore(name, Case(4.0), 30.0, 29.0, 29.0)
+
+    held = {name: stripes(3, 64, seed=7) for name in ("one", "other")}
+    monkeypatch.setattr(validate_module, "score_clip", score)
+    trainer = Trainer(corpus(), TINY, replace(OPTIONS, validate_minutes=often), output=tmp_path / "w", validation=held)
+    with pytest.raises(KeyboardInterrupt, match=f"goes on from step {1 if often == 0 else 6}"):
+        trainer.run(ignore)
+    assert scored == ["one"]
+    assert trainer.state_path.exists()
+    assert not trainer.output.exists()
 
 
 def test_the_moments_and_means_come_back_whole(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Length in steps.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Length in minutes.")] = None,
     validation: Annotated[Path | None, typer.Option(help="Folder with clips to score, never trained on.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Checkpoint to start from. Default: random")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Weights to start from, by name (see `vrinr info`) or file. Default: random")
+    ] = None,
     scales: Annotated[
         str, typer.Option(help="mixed (x1.1 to x8), x4 (the paper's), or low (x1 to x4).")
     ] = DEFAULTS.scales,
@@ -75,6 +77,7 @@ def train(
             checkpoint_minutes=checkpoint_minutes,
             validate_minutes=validate_minutes,
         )
+        from vrinr_cli.jobs.weights import find  # noqa: PLC0415
         from vrinr_cli.record import to_plain  # noqa: PLC0415
         from vrinr_cli.training import run  # noqa: PLC0415 - torch loads here
         from vrinr_cli.training.trainer import TrainProgress  # noqa: PLC0415
@@ -89,8 +92,9 @@ def train(
                 f"rate {progress.rate:.1e}  {progress.seconds / 60:.1f} min{gains}"
             )
 
+        start = find(weights) if weights is not None else None
         run.train(
-            TrainRequest(data, output, validation, weights, yes, tuple(changes or ()), chart),
+            TrainRequest(data, output, validation, start, yes, tuple(changes or ()), chart),
             options,
             report=show,
         )

@@ -48,14 +48,28 @@ def _read_array(path: Path) -> Pixels:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """Clips and stills below a folder, sorted by path."""
+    """Clips and stills below a folder, sorted by path.
+
+    Raises:
+        InputError: no such folder.
+    """
+    if not folder.is_dir():
+        problem = "not a folder" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {problem}", hint="give a folder with clips and stills")
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
 
 
 def named_clips(folder: Path) -> Iterator[tuple[str, Pixels]]:
-    """(name, frames) of every clip below a folder."""
-    for path in picture_files(folder):
-        yield path.stem, read_pictures(path)
+    """(path below the folder, frames) of every clip and still there.
+
+    Raises:
+        InputError: no such folder, it holds nothing, or it holds a file that cannot be read.
+    """
+    paths = picture_files(folder)
+    if not paths:
+        raise InputError(f"{folder}: no clip and no still to score", hint="give a folder with clips")
+    for path in paths:
+        yield path.relative_to(folder).as_posix(), read_pictures(path)
 
 
 def read_corpus(folder: Path) -> Corpus:
@@ -64,6 +78,4 @@ def read_corpus(folder: Path) -> Corpus:
     Raises:
         InputError: the folder does not exist, holds nothing, or holds a file that cannot be read.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder", hint="give a folder with clips and stills")
     return Corpus.from_arrays([read_pictures(path) for path in picture_files(folder)])

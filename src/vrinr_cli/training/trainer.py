@@ -22,6 +22,7 @@ from vrinr_cli.training.compression import by_h264
 from vrinr_cli.training.corpus import Corpus, Pixels
 from vrinr_cli.training.curve import CurvePoint
 from vrinr_cli.training.degrade import bicubic_downscale, to_unit
+from vrinr_cli.training.interrupts import HeldInterrupts
 from vrinr_cli.training.loop import Loop, Sample, Schedule, device_of, dtype_of
 from vrinr_cli.training.noise import SUBSAMPLED, add_noise, draw_noise, halve_chroma, in_luma
 from vrinr_cli.training.optimizer import Optimizers, muon_and_adamw
@@ -64,6 +65,7 @@ class Trainer(Loop):
     ) -> None:
         self.options = options
         self.validation = validation or {}
+        self.interrupts = HeldInterrupts()
         device = device_of(options.device)
         self.corpus = corpus.to(device)
         if options.threads:
@@ -98,8 +100,16 @@ class Trainer(Loop):
         Raises:
             WeightsError: the state belongs to another run.
             EngineError: the loss is no longer finite; the last state is kept.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; the state holds the last step.
         """
         self.resume()
+        with self.interrupts:
+            self._learn(report, every)
+        self.save_checkpoint()
+        self.state_path.unlink()
+
+    def _learn(self, report: Callable[[TrainProgress], None], every: int) -> None:
+        """Every step, and the validation at the end."""
         validated = self.seconds
         losses: list[float] = []
         since: list[float] = []
@@ -113,10 +123,19 @@ class Trainer(Loop):
                 report(self._validated(since))
                 since.clear()
                 validated = self.seconds
+            self.stop_if_asked()
         if not self.curve or self.curve[-1].step != self.step:
             report(self._validated(since))
-        self.save_checkpoint()
-        self.state_path.unlink()
+
+    def stop_if_asked(self) -> None:
+        """Keep the last step and end the run, if a signal has come.
+
+        Raises:
+            KeyboardInterrupt: it has.
+        """
+        if self.interrupts.is_asked:
+            self.save_state()
+            self.interrupts.check(f"the same command goes on from step {self.step}")
 
     def sample(self, rng: np.random.Generator) -> Sample:
         """HR windows of one step beside what they are shrunk to."""
@@ -156,7 +175,7 @@ class Trainer(Loop):
         if not self.validation:
             return ()
         cases = NOISY_CASES if self.model.config.noise_input else CLEAN_CASES
-        scores = score_model(self.averaged(), self.validation, cases)
+        scores = score_model(self.averaged(), self.validation, cases, pause=self.stop_if_asked)
         gains = []
         for case in cases:
             per_clip = [s.gain for s in scores if s.case == case]
