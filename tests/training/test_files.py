@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vrinr_cli.errors import InputError
-from vrinr_cli.training.files import named_clips, picture_files, read_corpus, read_pictures
+from vrinr_cli.training.files import digest_of_files, named_clips, picture_files, read_corpus, read_pictures
 
 
 @pytest.fixture
@@ -75,3 +75,13 @@ def test_an_array_is_never_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match=r"^a.npy: cannot be read"):
         read_pictures(tmp_path / "a.npy")
+
+
+def test_files_are_known_by_their_names_and_sizes(folder: Path) -> None:
+    before = digest_of_files(picture_files(folder), folder)
+    moved = folder.rename(folder.with_name("moved"))
+    assert digest_of_files(picture_files(moved), moved) == before
+    (moved / "a.npy").rename(moved / "c.npy")
+    renamed = digest_of_files(picture_files(moved), moved)
+    np.save(moved / "c.npy", np.zeros((2, 4, 5, 3), np.uint8))
+    assert len({before, renamed, digest_of_files(picture_files(moved), moved)}) == 3

@@ -184,7 +184,7 @@ def test_the_state_of_another_run_is_refused(tmp_path: Path, asked: dict[str, An
     before = state.read_bytes()
     with pytest.raises(WeightsError) as caught:
         Trainer(corpus(), TINY, replace(OPTIONS, **asked), output=tmp_path / "w").run(ignore)
-    assert str(caught.value) == ".w.state: the state of another run"
+    assert str(caught.value) == f".w.state: the state of another run, which differs in {next(iter(asked))}"
     assert caught.value.hint == "delete .w.state to begin anew"
     assert state.read_bytes() == before
     assert not (tmp_path / "w").exists()
@@ -193,8 +193,24 @@ def test_the_state_of_another_run_is_refused(tmp_path: Path, asked: dict[str, An
 def test_the_state_of_another_network_is_refused(tmp_path: Path) -> None:
     saved_state(tmp_path / "w")
     other = Trainer(corpus(), replace(TINY, query_units=5), OPTIONS, output=tmp_path / "w")
-    with pytest.raises(WeightsError, match="the state of another run"):
+    with pytest.raises(WeightsError, match=r"the state of another run, which differs in network$"):
         other.run(ignore)
+
+
+@pytest.mark.parametrize(
+    ("asked", "differing"),
+    [({"start": "b"}, "start weights"), ({"start": ""}, "start weights"), ({"data": "f", "start": ""}, "data, start")],
+)
+def test_a_state_of_other_weights_or_data_is_refused(tmp_path: Path, asked: dict[str, str], differing: str) -> None:
+    given = {"start": "a", "data": "d"}
+    first = Trainer(corpus(), TINY, OPTIONS, output=tmp_path / "w", **given)  # type: ignore[arg-type]
+    first.train_step()
+    first.save_state()
+    with pytest.raises(WeightsError, match=f"the state of another run, which differs in {differing}"):
+        Trainer(corpus(), TINY, OPTIONS, output=tmp_path / "w", **{**given, **asked}).run(ignore)  # type: ignore[arg-type]
+    again = Trainer(corpus(), TINY, OPTIONS, output=tmp_path / "w", **given)  # type: ignore[arg-type]
+    again.load_state()
+    assert again.step == 1
 
 
 @pytest.mark.parametrize("asked", [{"steps": 2}, {"threads": 0}, {"validate_minutes": 1.0}])

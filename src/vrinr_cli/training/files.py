@@ -1,6 +1,7 @@
 """Reading training pictures from files: the only part of training that needs PyAV."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -57,6 +58,12 @@ def picture_files(folder: Path) -> list[Path]:
         problem = "not a folder" if folder.exists() else "no such folder"
         raise InputError(f"{folder}: {problem}", hint="give a folder with clips and stills")
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
+
+
+def digest_of_files(paths: Sequence[Path], folder: Path) -> str:
+    """sha256 of the names below a folder, and the sizes, of its files: other data has another one."""
+    words = [f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\n" for path in paths]
+    return hashlib.sha256("".join(words).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def named_clips(folder: Path) -> Iterator[tuple[str, Pixels]]:

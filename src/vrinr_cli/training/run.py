@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 from vrinr_cli.errors import OptionError, TargetError
 from vrinr_cli.model import checkpoint
+from vrinr_cli.model.header import read_header
 from vrinr_cli.training.curve import draw_curve
-from vrinr_cli.training.files import named_clips, read_corpus
+from vrinr_cli.training.files import digest_of_files, named_clips, picture_files, read_corpus
 from vrinr_cli.training.fit_chart import check_chart
 from vrinr_cli.training.grow import grown
 from vrinr_cli.training.options import TrainOptions, TrainRequest, network_with
@@ -44,6 +45,8 @@ def train(request: TrainRequest, options: TrainOptions, *, report: Callable[[Tra
         output=request.output,
         validation=dict(named_clips(request.validation)) if request.validation else None,
         start_from=start,
+        start=read_header(request.weights).digest if request.weights else "",
+        data=digest_of_files(picture_files(request.data), request.data),
     )
 
     def told(progress: TrainProgress) -> None:

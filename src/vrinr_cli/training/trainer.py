@@ -62,7 +62,22 @@ class Trainer(Loop):
         output: Path,
         validation: Mapping[str, Pixels] | None = None,
         start_from: VrInr | None = None,
+        start: str = "",
+        data: str = "",
     ) -> None:
+        """Take a corpus and a network.
+
+        Args:
+            corpus: what is learned from.
+            config: of the network.
+            options: how.
+            output: the checkpoint; the state stands beside it.
+            validation: clips by name, (T, H, W, 3) each.
+            start_from: the network to begin as; None begins with random weights.
+            start: digest of the weights that it comes from; empty for random ones.
+            data: digest of the files of the corpus, `files.digest_of_files`.
+        """
+        self.start, self.data = start, data
         self.options = options
         self.validation = validation or {}
         self.interrupts = HeldInterrupts()
@@ -226,7 +241,7 @@ class Trainer(Loop):
         return words
 
     def identity(self) -> str:
-        """What must be equal for a state to be resumed: all but how the run is carried out."""
+        """What must be equal for a state to be resumed: all but how the run is carried out, and its length."""
         carried_out = {
             "threads",
             "checkpoint_minutes",
@@ -237,7 +252,13 @@ class Trainer(Loop):
             "device",
         }
         options = {k: v for k, v in to_plain(self.options).items() if k not in carried_out}
-        return json.dumps({"config": to_plain(self.model.config), "options": options}, sort_keys=True)
+        words = {
+            "config": to_plain(self.model.config),
+            "options": options,
+            "start weights": self.start,
+            "data": self.data,
+        }
+        return json.dumps(words, sort_keys=True)
 
     def _progress(self, losses: list[float]) -> TrainProgress:
         mean = sum(losses) / len(losses) if losses else math.nan
