@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,15 +27,18 @@ def test_weights_come_out_and_are_not_replaced_unasked(tmp_path: Path) -> None:
     clips.plain(tmp_path / "clips" / "one.mkv", frames=4, size=(96, 96))
     code, words = run(tmp_path)
     assert code == 0, words
-    assert words.splitlines()[-1].endswith("w.safetensors written")
-    first = read_header(tmp_path / "w.safetensors")
-    assert first.card["steps"] == "2"
+    first, last, written = words.splitlines()
+    assert re.fullmatch(r"1 clip, 0 stills; 0\.35 M parameters; cpu (fp32|bf16)", first)
+    assert last.startswith("step 2  100.0 %  loss 0.")
+    assert written.endswith("w.safetensors written")
+    made = read_header(tmp_path / "w.safetensors")
+    assert made.card["steps"] == "2"
     code, words = run(tmp_path, "--seed", "5")
     assert (code, "exists already" in words) == (2, True)
-    assert read_header(tmp_path / "w.safetensors").digest == first.digest
+    assert read_header(tmp_path / "w.safetensors").digest == made.digest
     code, words = run(tmp_path, "--seed", "5", "-y")
     assert code == 0, words
-    assert read_header(tmp_path / "w.safetensors").digest != first.digest
+    assert read_header(tmp_path / "w.safetensors").digest != made.digest
 
 
 def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
@@ -71,6 +75,7 @@ def test_a_chart_of_the_run(tmp_path: Path) -> None:
     assert (code, "curve.txt: charts are .svg or .png" in words) == (2, True)
     code, words = run(tmp_path, "--validation", str(tmp_path / "held"), "--chart", str(chart))
     assert code == 0, words
+    assert words.splitlines()[1].endswith(" dB over the better of bicubic and Lanczos")
     assert "psnr_y over bicubic and Lanczos" in chart.read_text()
     card = read_header(tmp_path / "w.safetensors").card
     ((point,),) = ([from_plain(CurvePoint, item) for item in json.loads(card["curve"])],)

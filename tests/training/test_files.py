@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_picture_below_a_folder_is_read(folder: Path) -> None:
-    corpus = read_corpus(folder)
+    corpus = read_corpus(picture_files(folder))
     assert [a.shape for a in corpus.clips] == [(3, 4, 5, 3)]
     assert [a.shape for a in corpus.stills] == [(1, 4, 5, 3)]
     assert [p.name for p in picture_files(folder)] == ["a.npy", "b.npy"]
@@ -29,9 +29,9 @@ def test_every_picture_below_a_folder_is_read(folder: Path) -> None:
 
 def test_a_missing_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none: no such folder"):
-        read_corpus(tmp_path / "none")
+        picture_files(tmp_path / "none")
     with pytest.raises(InputError, match="no clip and no still"):
-        read_corpus(tmp_path)
+        read_corpus(picture_files(tmp_path))
     with pytest.raises(InputError, match="none: no such folder"):
         list(named_clips(tmp_path / "none"))
     with pytest.raises(InputError, match="no clip and no still"):

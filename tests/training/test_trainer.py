@@ -326,9 +326,9 @@ def test_validation_takes_no_time_from_the_run(tmp_path: Path, monkeypatch: pyte
 def test_progress_is_reported_in_order(tmp_path: Path) -> None:
     reports: list[TrainProgress] = []
     Trainer(corpus(), TINY, OPTIONS, output=tmp_path / "w").run(reports.append, every=2)
-    assert [r.step for r in reports] == [2, 4, 6, 6]
-    assert [r.share for r in reports] == pytest.approx([1 / 3, 2 / 3, 1, 1])
-    assert all(r.loss > 0 for r in reports[:3])
+    assert [r.step for r in reports] == [2, 4, 6]
+    assert [r.share for r in reports] == pytest.approx([1 / 3, 2 / 3, 1])
+    assert all(r.loss > 0 for r in reports)
 
 
 def test_the_rate_rises_then_falls_to_its_end(tmp_path: Path) -> None:
@@ -483,7 +483,7 @@ def test_the_curve_of_a_resumed_run_is_whole(tmp_path: Path) -> None:
         first.run(stop_at(3), every=1)
     second = Trainer(corpus(), TINY, options, output=tmp_path / "w", validation=held)
     second.run(ignore)
-    assert [point.step for point in first.curve] == [1, 2]
+    assert [point.step for point in first.curve] == [1, 2, 3]  # the last is not in its state
     assert [point.step for point in second.curve] == [1, 2, 3, 4]
     assert read_header(tmp_path / "w").card["curve"] == second.notes["curve"]
 

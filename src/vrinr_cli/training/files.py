@@ -79,10 +79,10 @@ def named_clips(folder: Path) -> Iterator[tuple[str, Pixels]]:
         yield path.relative_to(folder).as_posix(), read_pictures(path)
 
 
-def read_corpus(folder: Path) -> Corpus:
-    """Every clip and still below a folder, decoded into memory.
+def read_corpus(paths: Sequence[Path]) -> Corpus:
+    """Clips and stills, decoded into memory.
 
     Raises:
-        InputError: the folder does not exist, holds nothing, or holds a file that cannot be read.
+        InputError: there are none, or one that cannot be read.
     """
-    return Corpus.from_arrays([read_pictures(path) for path in picture_files(folder)])
+    return Corpus.from_arrays([read_pictures(path) for path in paths])

@@ -121,7 +121,7 @@ class Loop(ABC):
     @property
     def state_path(self) -> Path:
         """Where the run can be resumed from."""
-        return self.output.with_name(f".{self.output.name}.state")
+        return state_path(self.output)
 
     @property
     def share(self) -> float:
@@ -265,6 +265,11 @@ class Loop(ABC):
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 self.mean[name].lerp_(value, 1 - decay)
+
+
+def state_path(output: Path) -> Path:
+    """Where the state of a run stands that makes `output`."""
+    return output.with_name(f".{output.name}.state")
 
 
 def device_of(name: str) -> torch.device:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vrinr_cli.errors import InputError
+from vrinr_cli.errors import InputError, OptionError
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.loss import charbonnier, squared_error
@@ -43,11 +43,29 @@ class TrainProgress:
     share: float
     """0 at the start, 1 at the end."""
     loss: float
-    """Mean since the last report."""
+    """Mean since the last report; nan where no step was made since."""
     rate: float
     seconds: float
     gains: tuple[tuple[str, float], ...] = ()
     """(case, mean dB of psnr_y over the better of bicubic and Lanczos), after a validation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainStart:
+    """What a run says of itself before its first step."""
+
+    clips: int
+    """That are learned from."""
+    stills: int
+    parameters: int
+    """Of the network."""
+    device: str
+    precision: str
+    """"fp32" or "bf16"."""
+    resumed_at: int = 0
+    """Step from which a stopped run goes on; 0 where it begins anew."""
+    notes: tuple[str, ...] = ()
+    """What a user should know, a line each."""
 
 
 class Trainer(Loop):
@@ -109,15 +127,29 @@ class Trainer(Loop):
             return muon_and_adamw(self.model, self.options.rate)
         return super().make_optimizers()
 
-    def run(self, report: Callable[[TrainProgress], None], *, every: int = 20) -> None:
+    def run(
+        self,
+        report: Callable[[TrainProgress], None],
+        *,
+        begun: Callable[[TrainStart], None] = lambda _: None,
+        every: int = 20,
+    ) -> None:
         """Train to the end, resuming if there is a state; write the checkpoint and remove the state.
 
+        Args:
+            report: called from time to time, and once at the end.
+            begun: called before the first step.
+            every: steps between two reports.
+
         Raises:
+            OptionError: the state is too far for a run of this length.
             WeightsError: the state belongs to another run.
             EngineError: the loss is no longer finite; the last state is kept.
             KeyboardInterrupt: Ctrl-C or SIGTERM; the state holds the last step.
         """
         self.resume()
+        self._check_tail()
+        begun(self.beginning())
         with self.interrupts:
             self._learn(report, every)
         self.save_checkpoint()
@@ -131,16 +163,52 @@ class Trainer(Loop):
         for loss in self.losses():
             losses.append(loss)
             since.append(loss)
-            if self.step % every == 0:
-                report(self._progress(losses))
+            is_over = self.share >= 1  # then there is one report, below
+            if not is_over and self.validation and self.seconds - validated > 60 * self.options.validate_minutes:
+                report(self._validated(losses, since))
                 losses.clear()
-            if self.validation and self.seconds - validated > 60 * self.options.validate_minutes:
-                report(self._validated(since))
                 since.clear()
                 validated = self.seconds
+            elif not is_over and self.step % every == 0:
+                report(self._progress(losses))
+                losses.clear()
             self.stop_if_asked()
-        if not self.curve or self.curve[-1].step != self.step:
-            report(self._validated(since))
+        report(self._validated(losses, since))
+
+    def beginning(self) -> TrainStart:
+        """What it begins with, or goes on with."""
+        return TrainStart(
+            clips=len(self.corpus.clips),
+            stills=len(self.corpus.stills),
+            parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+            device=str(self.device),
+            precision="fp32" if self.dtype is torch.float32 else "bf16",
+            resumed_at=self.resumed_at,
+        )
+
+    def save_state(self) -> None:
+        """Write everything that a resume needs, with how far the run has come."""
+        self.notes["share"] = repr(self.share)
+        super().save_state()
+
+    def _check_tail(self) -> None:
+        """Refuse to end a run whose last tenth, which is learned in another way, was not done.
+
+        Raises:
+            OptionError: the state is within the last tenth of this run, and was not of the one that wrote it.
+        """
+        if self.share <= SQUARED_TAIL or self.share <= float(self.notes.get("share", "0")):
+            return
+        if self.options.steps is not None:
+            least = f"--steps {math.ceil(self.step / SQUARED_TAIL)}"
+            asked = f"--steps {self.options.steps}"
+        else:
+            least = f"--minutes {math.ceil(self.seconds / 60 / SQUARED_TAIL)}"
+            asked = f"--minutes {self.options.minutes:g}"
+        raise OptionError(
+            f"{self.state_path.name}: at step {self.step} already, too far for {asked}",
+            hint=f"give {least} or more, so that its last tenth is learned, or delete it to begin anew",
+        )
 
     def stop_if_asked(self) -> None:
         """Keep the last step and end the run, if a signal has come.
@@ -197,8 +265,13 @@ class Trainer(Loop):
             gains.append((case.name, sum(per_clip) / len(per_clip)))
         return tuple(gains)
 
-    def _validated(self, losses: list[float]) -> TrainProgress:
-        """Validate, add to the curve, and tell."""
+    def _validated(self, losses: list[float], since: list[float]) -> TrainProgress:
+        """Validate, add to the curve, and tell.
+
+        Args:
+            losses: since the last report.
+            since: since the validation before.
+        """
         begun = time.monotonic()
         gains = self.validate()
         self.aside += time.monotonic() - begun
@@ -207,7 +280,7 @@ class Trainer(Loop):
             point = CurvePoint(
                 step=self.step,
                 minutes=self.seconds / 60,
-                loss=progress.loss if losses else 0.0,
+                loss=sum(since) / len(since) if since else 0.0,
                 rate=progress.rate,
                 gains=progress.gains,
             )
