@@ -167,3 +167,12 @@ def test_a_validation_step_has_one_report(scored: TrainRequest) -> None:
     train(scored, replace(OPTIONS, steps=20, validate_minutes=0.0), report=reports.append)
     assert [report.step for report in reports] == list(range(1, 21))
     assert all(report.gains for report in reports)
+
+
+def test_weights_that_are_told_of_noise_have_scales_of_their_own(asked: TrainRequest) -> None:
+    noisy = replace(asked, weights=None, changes=("noise_input=true", "channels=16", "residual_blocks=0"))
+    starts: list[TrainStart] = []
+    train(noisy, OPTIONS, report=ignore, begun=starts.append)
+    train(replace(noisy, overwrite=True), replace(OPTIONS, scales="low"), report=ignore, begun=starts.append)
+    assert starts[0].notes == ("the network is told of noise: --scales low is for it, not mixed",)
+    assert starts[1].notes == ()

@@ -116,11 +116,18 @@ def network_with(changes: Sequence[str], base: ModelConfig = DEFAULT) -> ModelCo
         changes: as in "channels=64" and "level_widths=[1,3]": names of `ModelConfig` and values in JSON.
 
     Raises:
-        OptionError: no such field, or a value that it cannot have.
+        OptionError: no such field, a value that it cannot have, or one field twice.
     """
     fields = to_plain(base)
+    choices = [name for name in fields if name != "extra"]
+    changed: set[str] = set()
     for change in changes:
         name, _, value = change.partition("=")
+        if value and name not in choices:
+            raise OptionError(f"{name!r}: no field of a network", hint=f"choose {', '.join(choices)}")
+        if name in changed:
+            raise OptionError(f"{name} is set twice", hint="give it once")
+        changed.add(name)
         try:
             fields[name] = json.loads(value)
         except ValueError as error:
@@ -132,4 +139,6 @@ def network_with(changes: Sequence[str], base: ModelConfig = DEFAULT) -> ModelCo
     except ValueError as error:
         if isinstance(error, OptionError):
             raise
-        raise OptionError(str(error), hint="see ModelConfig") from error
+        usual = to_plain(base)
+        examples = ", ".join(f"{name}={json.dumps(usual[name], separators=(',', ':'))}" for name in sorted(changed))
+        raise OptionError(str(error), hint=f"write it as in {examples}") from error

@@ -87,6 +87,8 @@ def _train(request: TrainRequest, options: TrainOptions, report: Report, begun: 
         if request.chart is not None and progress.gains:
             draw_curve(trainer.curve, request.output.name, request.chart)
 
+    if config.noise_input and options.scales != "low":
+        notes = (*notes, f"the network is told of noise: --scales low is for it, not {options.scales}")
     trainer.run(told, begun=lambda beginning: begun(replace(beginning, notes=notes)))
 
 
