@@ -1,5 +1,7 @@
 import json
+import os
 import re
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from vrinr_cli.model.config import DEFAULT
 from vrinr_cli.model.header import read_header
 from vrinr_cli.record import from_plain
 from vrinr_cli.training.curve import CurvePoint
+from vrinr_cli.training.trainer import Trainer
 
 
 def run(folder: Path, *more: str) -> tuple[int, str]:
@@ -114,3 +117,27 @@ def test_validation_without_a_clip_is_refused_before_the_first_step(tmp_path: Pa
     code, said = run(tmp_path, "--validation", str(tmp_path / "empty"))
     assert (code, said.count("\n")) == (1, 1)
     assert "b.png: cannot be read" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_keeps_the_step_and_the_same_line_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    folders(tmp_path, "clips")
+    step = Trainer.train_step
+
+    def interrupted(trainer: Trainer) -> float:
+        os.kill(os.getpid(), number)
+        return step(trainer)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "train_step", interrupted)
+        code, words = run(tmp_path)
+    assert code == 130
+    assert words.endswith("error: stopped; the same command goes on from step 1\n")
+    code, words = run(tmp_path, "--weights", "fast")
+    assert (code, "which differs in network, start weights; delete" in words) == (1, True)
+    code, words = run(tmp_path)
+    assert code == 0, words
+    assert words.splitlines()[1] == "going on from step 1, where it was stopped"
+    assert words.splitlines()[2].startswith("step 2  100.0 %")
