@@ -134,9 +134,12 @@ def test_denoise_plan_jobs_and_info(place: Path) -> None:
 def test_training_tells_its_progress(place: Path) -> None:
     (place / "clips").mkdir()
     clips.plain(place / "clips" / "one.mkv", frames=4, size=(96, 96))
+    (place / "held").mkdir()
+    clips.plain(place / "held" / "one.mkv", frames=4, size=(96, 96))
     command = ["train", place / "clips", "-o", "w.safetensors", "--steps", "2", "--batch", "1", "--frames", "3"]
-    records = run(*command, "--crop", "8", "--validation", place / "clips")
-    assert names(records) == "progress done"
+    records = run(*command, "--crop", "8", "--validation", place / "held")
+    assert names(records) == "start progress done"
+    assert (records[0]["clips"], records[0]["stills"], records[0]["resumed_at"]) == (1, 0, 0)
     assert records[-2]["gains"][0][0].startswith("x4")
     assert records[-1] == {
         "schema": 1,

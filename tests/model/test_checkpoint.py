@@ -258,7 +258,7 @@ def test_a_weight_that_is_not_finite_is_refused(tmp_path: Path, value: float) ->
     [
         ("colour", 3, "not weights of vrinr (config: expected no field colour)"),
         ("channels", "8", "not weights of vrinr (config.channels: expected of type int)"),
-        ("channels", 0, "no such network: channels 0 with 4 mixed on each side"),
+        ("channels", 0, "no such network: channels 0, not 1 to 1024"),
         ("base_kernel", 10**400, "not weights of vrinr (config.base_kernel: expected a number that fits)"),
     ],
 )

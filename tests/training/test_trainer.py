@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -26,11 +28,13 @@ from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.header import read_header
 from vrinr_cli.model.loss import charbonnier, squared_error
 from vrinr_cli.training import trainer as trainer_module
+from vrinr_cli.training import validate as validate_module
 from vrinr_cli.training.corpus import Corpus, Pixels
 from vrinr_cli.training.degrade import bicubic_downscale, to_unit
 from vrinr_cli.training.optimizer import Optimizers
 from vrinr_cli.training.options import TrainOptions
 from vrinr_cli.training.trainer import Trainer, TrainProgress, check_corpus, draw_scales
+from vrinr_cli.training.validate import Case, ClipScore
 
 OPTIONS = TrainOptions(steps=6, batch=1, frames=3, crop=8, hr_limit=64, precision="fp32", threads=1, seed=5)
 
@@ -93,6 +97,47 @@ def test_stopped_and_resumed_is_unbroken_bit_for_bit(tmp_path: Path, stop: int) 
     assert read_header(unbroken).digest == read_header(broken).digest
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_the_very_step(tmp_path: Path, number: signal.Signals) -> None:
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    trained(unbroken)
+
+    def interrupt(progress: TrainProgress) -> None:
+        if progress.step == 3:
+            os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        Trainer(corpus(), TINY, OPTIONS, output=broken).run(interrupt, every=1)
+    assert str(caught.value) == "the same command goes on from step 3"
+    assert signal.getsignal(number) is before
+    steps: list[int] = []
+    Trainer(corpus(), TINY, OPTIONS, output=broken).run(lambda progress: steps.append(progress.step), every=1)
+    assert steps[0] == 4
+    assert read_header(unbroken).digest == read_header(broken).digest
+
+
+@pytest.mark.parametrize("often", [0.0, 15.0])
+def test_a_signal_ends_a_validation_between_two_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, often: float
+) -> None:
+    scored: list[str] = []
+
+    def score(_: Any, name: str, *__: Any) -> ClipScore:
+        scored.append(name)
+        os.kill(os.getpid(), signal.SIGINT)
+        return ClipScore(name, Case(4.0), 30.0, 29.0, 29.0)
+
+    held = {name: stripes(3, 64, seed=7) for name in ("one", "other")}
+    monkeypatch.setattr(validate_module, "score_clip", score)
+    trainer = Trainer(corpus(), TINY, replace(OPTIONS, validate_minutes=often), output=tmp_path / "w", validation=held)
+    with pytest.raises(KeyboardInterrupt, match=f"goes on from step {1 if often == 0 else 6}"):
+        trainer.run(ignore)
+    assert scored == ["one"]
+    assert trainer.state_path.exists()
+    assert not trainer.output.exists()
+
+
 def test_the_moments_and_means_come_back_whole(tmp_path: Path) -> None:
     first = Trainer(corpus(), TINY, OPTIONS, output=tmp_path / "w")
     for _ in range(3):
@@ -139,7 +184,7 @@ def test_the_state_of_another_run_is_refused(tmp_path: Path, asked: dict[str, An
     before = state.read_bytes()
     with pytest.raises(WeightsError) as caught:
         Trainer(corpus(), TINY, replace(OPTIONS, **asked), output=tmp_path / "w").run(ignore)
-    assert str(caught.value) == ".w.state: the state of another run"
+    assert str(caught.value) == f".w.state: the state of another run, which differs in {next(iter(asked))}"
     assert caught.value.hint == "delete .w.state to begin anew"
     assert state.read_bytes() == before
     assert not (tmp_path / "w").exists()
@@ -148,8 +193,24 @@ def test_the_state_of_another_run_is_refused(tmp_path: Path, asked: dict[str, An
 def test_the_state_of_another_network_is_refused(tmp_path: Path) -> None:
     saved_state(tmp_path / "w")
     other = Trainer(corpus(), replace(TINY, query_units=5), OPTIONS, output=tmp_path / "w")
-    with pytest.raises(WeightsError, match="the state of another run"):
+    with pytest.raises(WeightsError, match=r"the state of another run, which differs in network$"):
         other.run(ignore)
+
+
+@pytest.mark.parametrize(
+    ("asked", "differing"),
+    [({"start": "b"}, "start weights"), ({"start": ""}, "start weights"), ({"data": "f", "start": ""}, "data, start")],
+)
+def test_a_state_of_other_weights_or_data_is_refused(tmp_path: Path, asked: dict[str, str], differing: str) -> None:
+    given = {"start": "a", "data": "d"}
+    first = Trainer(corpus(), TINY, OPTIONS, output=tmp_path / "w", **given)  # type: ignore[arg-type]
+    first.train_step()
+    first.save_state()
+    with pytest.raises(WeightsError, match=f"the state of another run, which differs in {differing}"):
+        Trainer(corpus(), TINY, OPTIONS, output=tmp_path / "w", **{**given, **asked}).run(ignore)  # type: ignore[arg-type]
+    again = Trainer(corpus(), TINY, OPTIONS, output=tmp_path / "w", **given)  # type: ignore[arg-type]
+    again.load_state()
+    assert again.step == 1
 
 
 @pytest.mark.parametrize("asked", [{"steps": 2}, {"threads": 0}, {"validate_minutes": 1.0}])
@@ -265,9 +326,9 @@ def test_validation_takes_no_time_from_the_run(tmp_path: Path, monkeypatch: pyte
 def test_progress_is_reported_in_order(tmp_path: Path) -> None:
     reports: list[TrainProgress] = []
     Trainer(corpus(), TINY, OPTIONS, output=tmp_path / "w").run(reports.append, every=2)
-    assert [r.step for r in reports] == [2, 4, 6, 6]
-    assert [r.share for r in reports] == pytest.approx([1 / 3, 2 / 3, 1, 1])
-    assert all(r.loss > 0 for r in reports[:3])
+    assert [r.step for r in reports] == [2, 4, 6]
+    assert [r.share for r in reports] == pytest.approx([1 / 3, 2 / 3, 1])
+    assert all(r.loss > 0 for r in reports)
 
 
 def test_the_rate_rises_then_falls_to_its_end(tmp_path: Path) -> None:
@@ -422,7 +483,7 @@ def test_the_curve_of_a_resumed_run_is_whole(tmp_path: Path) -> None:
         first.run(stop_at(3), every=1)
     second = Trainer(corpus(), TINY, options, output=tmp_path / "w", validation=held)
     second.run(ignore)
-    assert [point.step for point in first.curve] == [1, 2]
+    assert [point.step for point in first.curve] == [1, 2, 3]  # the last is not in its state
     assert [point.step for point in second.curve] == [1, 2, 3, 4]
     assert read_header(tmp_path / "w").card["curve"] == second.notes["curve"]
 

@@ -1,11 +1,13 @@
 """`vrinr train`."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vrinr_cli.cli.show import print_json, say, shown_errors
+from vrinr_cli.errors import counted
 from vrinr_cli.training.options import TrainOptions, TrainRequest
 
 DEFAULTS = TrainOptions(steps=1)
@@ -17,7 +19,9 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Length in steps.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Length in minutes.")] = None,
     validation: Annotated[Path | None, typer.Option(help="Folder with clips to score, never trained on.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Checkpoint to start from. Default: random")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Weights to start from, by name (see `vrinr info`) or file. Default: random")
+    ] = None,
     scales: Annotated[
         str, typer.Option(help="mixed (x1.1 to x8), x4 (the paper's), or low (x1 to x4).")
     ] = DEFAULTS.scales,
@@ -30,7 +34,7 @@ def train(
     crop: Annotated[int, typer.Option(help="Side of a window in LR pixels.")] = DEFAULTS.crop,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = DEFAULTS.rate,
     optimizer: Annotated[str, typer.Option(help="muon (on filters, AdamW on all else) or adamw.")] = DEFAULTS.optimizer,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = DEFAULTS.device,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")] = DEFAULTS.device,
     precision: Annotated[str, typer.Option(help="auto fp32 bf16")] = DEFAULTS.precision,
     threads: Annotated[int, typer.Option(help="CPU threads. Default: one a core")] = DEFAULTS.threads,
     changes: Annotated[
@@ -41,7 +45,7 @@ def train(
         ),
     ] = None,
     chart: Annotated[Path | None, typer.Option(help="Draw the validation gains over time: .svg or .png.")] = None,
-    yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing checkpoint.")] = False,
+    yes: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing checkpoint and chart.")] = False,
     checkpoint_minutes: Annotated[
         float, typer.Option(help="How often the state is written.")
     ] = DEFAULTS.checkpoint_minutes,
@@ -75,24 +79,40 @@ def train(
             checkpoint_minutes=checkpoint_minutes,
             validate_minutes=validate_minutes,
         )
+        from vrinr_cli.jobs.weights import find  # noqa: PLC0415
         from vrinr_cli.record import to_plain  # noqa: PLC0415
         from vrinr_cli.training import run  # noqa: PLC0415 - torch loads here
-        from vrinr_cli.training.trainer import TrainProgress  # noqa: PLC0415
+        from vrinr_cli.training.trainer import TrainProgress, TrainStart  # noqa: PLC0415
+
+        def begin(start: TrainStart) -> None:
+            if json_:
+                print_json({"event": "start", **to_plain(start)})
+                return
+            for note in start.notes:
+                say(f"note: {note}")
+            found = f"{counted(start.clips, 'clip')}, {counted(start.stills, 'still')}"
+            say(f"{found}; {start.parameters / 1e6:.2f} M parameters; {start.device} {start.precision}")
+            if start.resumed_at:
+                say(f"going on from step {start.resumed_at}, where it was stopped")
 
         def show(progress: TrainProgress) -> None:
             if json_:
                 print_json({"event": "progress", **to_plain(progress)})
                 return
+            loss = f"loss {progress.loss:.5f}  " if math.isfinite(progress.loss) else ""
             gains = "".join(f"  {case} {gain:+.2f} dB" for case, gain in progress.gains)
+            over = " over the better of bicubic and Lanczos" if gains else ""
             say(
-                f"step {progress.step}  {100 * progress.share:.1f} %  loss {progress.loss:.5f}  "
-                f"rate {progress.rate:.1e}  {progress.seconds / 60:.1f} min{gains}"
+                f"step {progress.step}  {100 * progress.share:.1f} %  {loss}"
+                f"rate {progress.rate:.1e}  {progress.seconds / 60:.1f} min{gains}{over}"
             )
 
+        start = find(weights) if weights is not None else None
         run.train(
-            TrainRequest(data, output, validation, weights, yes, tuple(changes or ()), chart),
+            TrainRequest(data, output, validation, start, yes, tuple(changes or ()), chart),
             options,
             report=show,
+            begun=begin,
         )
         if json_:
             print_json({"event": "done", "output": str(output), "bytes": output.stat().st_size})

@@ -30,17 +30,21 @@ def find(name: str) -> Path:
     """The checkpoint that a name or path means.
 
     Raises:
-        OptionError: neither, or a kind of file that could run code.
+        OptionError: neither, a folder, or a kind of file that could run code.
         WeightsError: a path to nothing.
     """
     path = Path(name)
     if path.suffix.lower() in UNSAFE:
         raise OptionError(f"{path.name}: pickled weights can run code and are never read", hint="use .safetensors")
+    known = {p.stem: p for p in bundled()}
+    if name not in known and path.is_dir():
+        raise OptionError(f"{name}: a folder, not weights", hint="give a .safetensors file or a name")
     if path.suffix == ".safetensors" or len(path.parts) > 1:
         if not path.is_file():
             raise WeightsError(f"{name}: no such file", hint="see `vrinr info` for the bundled weights")
         return path.resolve()
-    known = {p.stem: p for p in bundled()}
+    if name not in known and path.is_file():
+        raise OptionError(f"{name}: not a .safetensors file", hint=f"give one, or choose {', '.join(known)}")
     if name not in known:
         raise OptionError(f"no weights are called {name!r}", hint=f"choose {', '.join(known) or 'a .safetensors file'}")
     return known[name]

@@ -60,12 +60,14 @@ class ModelConfig:
     def __post_init__(self) -> None:
         levels = len(self.level_widths)
         problems = []
-        if not 1 <= self.channels <= 1024 or not 0 <= 2 * self.mixed_channels <= self.channels:
-            problems.append(f"channels {self.channels} with {self.mixed_channels} mixed on each side")
+        if not 1 <= self.channels <= 1024:
+            problems.append(f"channels {self.channels}, not 1 to 1024")
+        elif not 0 <= 2 * self.mixed_channels <= self.channels:
+            problems.append(f"mixed_channels {self.mixed_channels}, not 0 to half of {self.channels} channels")
         if not 0 <= self.match_reach <= 32:
-            problems.append(f"match_reach {self.match_reach}")
+            problems.append(f"match_reach {self.match_reach}, not 0 to 32")
         if not 1 <= self.fold <= 8:
-            problems.append(f"fold {self.fold}")
+            problems.append(f"fold {self.fold}, not 1 to 8")
         if not 0 <= self.averaged_frames <= 16 or (
             self.averaged_frames and not (self.noise_input and self.match_reach)
         ):
@@ -81,12 +83,14 @@ class ModelConfig:
         fit = all(1 <= size <= 1024 for size in sizes) and all(0 <= size <= 1024 for size in may_be_none)
         if not fit or not 1 <= self.query_basis <= 16:
             problems.append(f"feature sizes {(*sizes, *may_be_none)}, query_basis {self.query_basis}")
-        if self.orientations not in {1, 2, 4} or (self.orientations > 1 and self.fold > 1):
-            problems.append(f"orientations {self.orientations} with fold {self.fold}")
+        is_known = self.orientations in {1, 2, 4}
+        if not is_known or (self.orientations > 1 and self.fold > 1):
+            why = f" with fold {self.fold}, not both above 1" if is_known else ", not 1, 2 or 4"
+            problems.append(f"orientations {self.orientations}{why}")
         if not 0 < self.scales[0] <= self.scales[1] < math.inf or not math.isfinite(self.base_kernel):
             problems.append(f"scales {self.scales}, base_kernel {self.base_kernel}")
         if problems:
-            raise OptionError(f"no such network: {'; '.join(problems)}", hint="see ModelConfig")
+            raise OptionError(f"no such network: {'; '.join(problems)}", hint="choose other values of these fields")
 
     @property
     def convolutions(self) -> int:

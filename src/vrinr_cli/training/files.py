@@ -1,6 +1,7 @@
 """Reading training pictures from files: the only part of training that needs PyAV."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -48,22 +49,40 @@ def _read_array(path: Path) -> Pixels:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """Clips and stills below a folder, sorted by path."""
+    """Clips and stills below a folder, sorted by path.
+
+    Raises:
+        InputError: no such folder.
+    """
+    if not folder.is_dir():
+        problem = "not a folder" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {problem}", hint="give a folder with clips and stills")
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
 
 
+def digest_of_files(paths: Sequence[Path], folder: Path) -> str:
+    """sha256 of the names below a folder, and the sizes, of its files: other data has another one."""
+    words = [f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\n" for path in paths]
+    return hashlib.sha256("".join(words).encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def named_clips(folder: Path) -> Iterator[tuple[str, Pixels]]:
-    """(name, frames) of every clip below a folder."""
-    for path in picture_files(folder):
-        yield path.stem, read_pictures(path)
-
-
-def read_corpus(folder: Path) -> Corpus:
-    """Every clip and still below a folder, decoded into memory.
+    """(path below the folder, frames) of every clip and still there.
 
     Raises:
-        InputError: the folder does not exist, holds nothing, or holds a file that cannot be read.
+        InputError: no such folder, it holds nothing, or it holds a file that cannot be read.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder", hint="give a folder with clips and stills")
-    return Corpus.from_arrays([read_pictures(path) for path in picture_files(folder)])
+    paths = picture_files(folder)
+    if not paths:
+        raise InputError(f"{folder}: no clip and no still to score", hint="give a folder with clips")
+    for path in paths:
+        yield path.relative_to(folder).as_posix(), read_pictures(path)
+
+
+def read_corpus(paths: Sequence[Path]) -> Corpus:
+    """Clips and stills, decoded into memory.
+
+    Raises:
+        InputError: there are none, or one that cannot be read.
+    """
+    return Corpus.from_arrays([read_pictures(path) for path in paths])

@@ -6,12 +6,14 @@ resumed goes on with the very samples, weights and moments that an unbroken one 
 same bit for bit when the length is given in steps.
 """
 
+import json
 import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -119,7 +121,7 @@ class Loop(ABC):
     @property
     def state_path(self) -> Path:
         """Where the run can be resumed from."""
-        return self.output.with_name(f".{self.output.name}.state")
+        return state_path(self.output)
 
     @property
     def share(self) -> float:
@@ -244,7 +246,9 @@ class Loop(ABC):
         except (SafetensorError, OSError) as error:
             raise WeightsError(f"{self.state_path.name}: damaged ({error})", hint=hint) from error
         if words.get("run") != self.identity():
-            raise WeightsError(f"{self.state_path.name}: the state of another run", hint=hint)
+            differing = ", ".join(differing_names(words.get("run", ""), self.identity()))
+            which = f", which differs in {differing}" if differing else ""
+            raise WeightsError(f"{self.state_path.name}: the state of another run{which}", hint=hint)
         self.model.load_state_dict(below(tensors, "model."))
         self.mean = {k: v.to(self.device) for k, v in below(tensors, "mean.").items()}
         self.kept = below(tensors, "kept.")
@@ -261,6 +265,11 @@ class Loop(ABC):
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 self.mean[name].lerp_(value, 1 - decay)
+
+
+def state_path(output: Path) -> Path:
+    """Where the state of a run stands that makes `output`."""
+    return output.with_name(f".{output.name}.state")
 
 
 def device_of(name: str) -> torch.device:
@@ -280,6 +289,22 @@ def dtype_of(precision: str, device: torch.device) -> torch.dtype:
     if precision == "bf16" or device.type == "cuda" or torch.cpu._is_avx512_bf16_supported():
         return torch.bfloat16
     return torch.float32
+
+
+def differing_names(one: str, other: str) -> list[str]:
+    """What differs between two identities of runs, by its words for people; empty where one cannot be read."""
+    try:
+        before, after = _flat(json.loads(one)), _flat(json.loads(other))
+    except (ValueError, AttributeError, TypeError):
+        return []
+    return sorted({name for name in before.keys() | after.keys() if before.get(name) != after.get(name)})
+
+
+def _flat(identity: dict[str, Any]) -> dict[str, Any]:
+    """The names of options instead of the record that they stand in; "network" is one thing."""
+    options = identity.get("options", {})
+    others = {name: value for name, value in identity.items() if name not in {"options", "config"}}
+    return {"network": identity.get("config"), **others, **options}
 
 
 def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -57,23 +57,35 @@ class TrainOptions:
         length = self.steps if self.steps is not None else self.minutes
         if length is None or not 0 < length < math.inf:  # refuses nan too
             raise OptionError(f"a run of length {length}", hint="give a finite number above 0")
-        if min(self.batch, self.frames) < 1 or not 8 <= self.crop <= 512 or self.hr_limit < 64:
-            raise OptionError(
-                f"batch {self.batch}, frames {self.frames}, crop {self.crop}", hint="1 or more; crop 8 to 512"
-            )
-        if not 0 <= self.compressed <= 1:
-            raise OptionError(f"compressed is {self.compressed}", hint="choose a share between 0 and 1")
-        if not 0 < self.rate < 1 or not 0 <= self.clip_share <= 1 or not 0 <= self.average < 1:
-            raise OptionError(
-                f"rate {self.rate}, clip share {self.clip_share}, average {self.average}",
-                hint="choose them between 0 and 1",
-            )
-        if self.scales not in ("mixed", "x4", "low"):
-            raise OptionError(f"scales {self.scales!r}", hint="choose mixed, x4 or low")
-        if self.optimizer not in ("muon", "adamw"):
-            raise OptionError(f"optimizer {self.optimizer!r}", hint="choose muon or adamw")
-        if self.precision not in ("auto", "fp32", "bf16"):
-            raise OptionError(f"precision {self.precision!r}", hint="choose auto, fp32 or bf16")
+        for is_wrong, words, hint in self._checks():
+            if is_wrong:
+                raise OptionError(words, hint=hint)
+
+    def _checks(self) -> tuple[tuple[bool, str, str], ...]:
+        """Whether something cannot be, how that is said, and what to choose."""
+        length, share = "choose a finite number of minutes, 0 or more", "choose a share between 0 and 1"
+        return (
+            (
+                min(self.batch, self.frames) < 1 or not 8 <= self.crop <= 512 or self.hr_limit < 64,
+                f"batch {self.batch}, frames {self.frames}, crop {self.crop}",
+                "1 or more; crop 8 to 512",
+            ),
+            (not 0 <= self.compressed <= 1, f"compressed is {self.compressed}", share),
+            (not 0 < self.rate < 1, f"rate {self.rate}", "choose one above 0 and below 1"),
+            (not 0 <= self.clip_share <= 1, f"clip share {self.clip_share}", share),
+            (not 0 <= self.average < 1, f"average {self.average}", "choose 0 or more, below 1"),
+            (not 0 <= self.seed < 1 << 63, f"seed {self.seed}", "choose 0 or more"),
+            (not 0 <= self.threads <= 1024, f"threads {self.threads}", "choose 1 to 1024, or 0 for one a core"),
+            (not 0 <= self.checkpoint_minutes < math.inf, f"checkpoint minutes {self.checkpoint_minutes}", length),
+            (not 0 <= self.validate_minutes < math.inf, f"validate minutes {self.validate_minutes}", length),
+            (self.scales not in ("mixed", "x4", "low"), f"scales {self.scales!r}", "choose mixed, x4 or low"),
+            (self.optimizer not in ("muon", "adamw"), f"optimizer {self.optimizer!r}", "choose muon or adamw"),
+            (
+                self.precision not in ("auto", "fp32", "bf16"),
+                f"precision {self.precision!r}",
+                "choose auto, fp32 or bf16",
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +116,18 @@ def network_with(changes: Sequence[str], base: ModelConfig = DEFAULT) -> ModelCo
         changes: as in "channels=64" and "level_widths=[1,3]": names of `ModelConfig` and values in JSON.
 
     Raises:
-        OptionError: no such field, or a value that it cannot have.
+        OptionError: no such field, a value that it cannot have, or one field twice.
     """
     fields = to_plain(base)
+    choices = [name for name in fields if name != "extra"]
+    changed: set[str] = set()
     for change in changes:
         name, _, value = change.partition("=")
+        if value and name not in choices:
+            raise OptionError(f"{name!r}: no field of a network", hint=f"choose {', '.join(choices)}")
+        if name in changed:
+            raise OptionError(f"{name} is set twice", hint="give it once")
+        changed.add(name)
         try:
             fields[name] = json.loads(value)
         except ValueError as error:
@@ -120,4 +139,6 @@ def network_with(changes: Sequence[str], base: ModelConfig = DEFAULT) -> ModelCo
     except ValueError as error:
         if isinstance(error, OptionError):
             raise
-        raise OptionError(str(error), hint="see ModelConfig") from error
+        usual = to_plain(base)
+        examples = ", ".join(f"{name}={json.dumps(usual[name], separators=(',', ':'))}" for name in sorted(changed))
+        raise OptionError(str(error), hint=f"write it as in {examples}") from error

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vrinr_cli.errors import InputError
+from vrinr_cli.errors import InputError, OptionError
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.config import ModelConfig
 from vrinr_cli.model.loss import charbonnier, squared_error
@@ -22,6 +22,7 @@ from vrinr_cli.training.compression import by_h264
 from vrinr_cli.training.corpus import Corpus, Pixels
 from vrinr_cli.training.curve import CurvePoint
 from vrinr_cli.training.degrade import bicubic_downscale, to_unit
+from vrinr_cli.training.interrupts import HeldInterrupts
 from vrinr_cli.training.loop import Loop, Sample, Schedule, device_of, dtype_of
 from vrinr_cli.training.noise import SUBSAMPLED, add_noise, draw_noise, halve_chroma, in_luma
 from vrinr_cli.training.optimizer import Optimizers, muon_and_adamw
@@ -42,11 +43,29 @@ class TrainProgress:
     share: float
     """0 at the start, 1 at the end."""
     loss: float
-    """Mean since the last report."""
+    """Mean since the last report; nan where no step was made since."""
     rate: float
     seconds: float
     gains: tuple[tuple[str, float], ...] = ()
     """(case, mean dB of psnr_y over the better of bicubic and Lanczos), after a validation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainStart:
+    """What a run says of itself before its first step."""
+
+    clips: int
+    """That are learned from."""
+    stills: int
+    parameters: int
+    """Of the network."""
+    device: str
+    precision: str
+    """"fp32" or "bf16"."""
+    resumed_at: int = 0
+    """Step from which a stopped run goes on; 0 where it begins anew."""
+    notes: tuple[str, ...] = ()
+    """What a user should know, a line each."""
 
 
 class Trainer(Loop):
@@ -61,9 +80,25 @@ class Trainer(Loop):
         output: Path,
         validation: Mapping[str, Pixels] | None = None,
         start_from: VrInr | None = None,
+        start: str = "",
+        data: str = "",
     ) -> None:
+        """Take a corpus and a network.
+
+        Args:
+            corpus: what is learned from.
+            config: of the network.
+            options: how.
+            output: the checkpoint; the state stands beside it.
+            validation: clips by name, (T, H, W, 3) each.
+            start_from: the network to begin as; None begins with random weights.
+            start: digest of the weights that it comes from; empty for random ones.
+            data: digest of the files of the corpus, `files.digest_of_files`.
+        """
+        self.start, self.data = start, data
         self.options = options
         self.validation = validation or {}
+        self.interrupts = HeldInterrupts()
         device = device_of(options.device)
         self.corpus = corpus.to(device)
         if options.threads:
@@ -92,31 +127,98 @@ class Trainer(Loop):
             return muon_and_adamw(self.model, self.options.rate)
         return super().make_optimizers()
 
-    def run(self, report: Callable[[TrainProgress], None], *, every: int = 20) -> None:
+    def run(
+        self,
+        report: Callable[[TrainProgress], None],
+        *,
+        begun: Callable[[TrainStart], None] = lambda _: None,
+        every: int = 20,
+    ) -> None:
         """Train to the end, resuming if there is a state; write the checkpoint and remove the state.
 
+        Args:
+            report: called from time to time, and once at the end.
+            begun: called before the first step.
+            every: steps between two reports.
+
         Raises:
+            OptionError: the state is too far for a run of this length.
             WeightsError: the state belongs to another run.
             EngineError: the loss is no longer finite; the last state is kept.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; the state holds the last step.
         """
         self.resume()
+        self._check_tail()
+        begun(self.beginning())
+        with self.interrupts:
+            self._learn(report, every)
+        self.save_checkpoint()
+        self.state_path.unlink()
+
+    def _learn(self, report: Callable[[TrainProgress], None], every: int) -> None:
+        """Every step, and the validation at the end."""
         validated = self.seconds
         losses: list[float] = []
         since: list[float] = []
         for loss in self.losses():
             losses.append(loss)
             since.append(loss)
-            if self.step % every == 0:
-                report(self._progress(losses))
+            is_over = self.share >= 1  # then there is one report, below
+            if not is_over and self.validation and self.seconds - validated > 60 * self.options.validate_minutes:
+                report(self._validated(losses, since))
                 losses.clear()
-            if self.validation and self.seconds - validated > 60 * self.options.validate_minutes:
-                report(self._validated(since))
                 since.clear()
                 validated = self.seconds
-        if not self.curve or self.curve[-1].step != self.step:
-            report(self._validated(since))
-        self.save_checkpoint()
-        self.state_path.unlink()
+            elif not is_over and self.step % every == 0:
+                report(self._progress(losses))
+                losses.clear()
+            self.stop_if_asked()
+        report(self._validated(losses, since))
+
+    def beginning(self) -> TrainStart:
+        """What it begins with, or goes on with."""
+        return TrainStart(
+            clips=len(self.corpus.clips),
+            stills=len(self.corpus.stills),
+            parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+            device=str(self.device),
+            precision="fp32" if self.dtype is torch.float32 else "bf16",
+            resumed_at=self.resumed_at,
+        )
+
+    def save_state(self) -> None:
+        """Write everything that a resume needs, with how far the run has come."""
+        self.notes["share"] = repr(self.share)
+        super().save_state()
+
+    def _check_tail(self) -> None:
+        """Refuse to end a run whose last tenth, which is learned in another way, was not done.
+
+        Raises:
+            OptionError: the state is within the last tenth of this run, and was not of the one that wrote it.
+        """
+        if self.share <= SQUARED_TAIL or self.share <= float(self.notes.get("share", "0")):
+            return
+        if self.options.steps is not None:
+            least = f"--steps {math.ceil(self.step / SQUARED_TAIL)}"
+            asked = f"--steps {self.options.steps}"
+        else:
+            least = f"--minutes {math.ceil(self.seconds / 60 / SQUARED_TAIL)}"
+            asked = f"--minutes {self.options.minutes:g}"
+        raise OptionError(
+            f"{self.state_path.name}: at step {self.step} already, too far for {asked}",
+            hint=f"give {least} or more, so that its last tenth is learned, or delete it to begin anew",
+        )
+
+    def stop_if_asked(self) -> None:
+        """Keep the last step and end the run, if a signal has come.
+
+        Raises:
+            KeyboardInterrupt: it has.
+        """
+        if self.interrupts.is_asked:
+            self.save_state()
+            self.interrupts.check(f"the same command goes on from step {self.step}")
 
     def sample(self, rng: np.random.Generator) -> Sample:
         """HR windows of one step beside what they are shrunk to."""
@@ -156,15 +258,20 @@ class Trainer(Loop):
         if not self.validation:
             return ()
         cases = NOISY_CASES if self.model.config.noise_input else CLEAN_CASES
-        scores = score_model(self.averaged(), self.validation, cases)
+        scores = score_model(self.averaged(), self.validation, cases, pause=self.stop_if_asked)
         gains = []
         for case in cases:
             per_clip = [s.gain for s in scores if s.case == case]
             gains.append((case.name, sum(per_clip) / len(per_clip)))
         return tuple(gains)
 
-    def _validated(self, losses: list[float]) -> TrainProgress:
-        """Validate, add to the curve, and tell."""
+    def _validated(self, losses: list[float], since: list[float]) -> TrainProgress:
+        """Validate, add to the curve, and tell.
+
+        Args:
+            losses: since the last report.
+            since: since the validation before.
+        """
         begun = time.monotonic()
         gains = self.validate()
         self.aside += time.monotonic() - begun
@@ -173,7 +280,7 @@ class Trainer(Loop):
             point = CurvePoint(
                 step=self.step,
                 minutes=self.seconds / 60,
-                loss=progress.loss if losses else 0.0,
+                loss=sum(since) / len(since) if since else 0.0,
                 rate=progress.rate,
                 gains=progress.gains,
             )
@@ -207,7 +314,7 @@ class Trainer(Loop):
         return words
 
     def identity(self) -> str:
-        """What must be equal for a state to be resumed: all but how the run is carried out."""
+        """What must be equal for a state to be resumed: all but how the run is carried out, and its length."""
         carried_out = {
             "threads",
             "checkpoint_minutes",
@@ -218,7 +325,13 @@ class Trainer(Loop):
             "device",
         }
         options = {k: v for k, v in to_plain(self.options).items() if k not in carried_out}
-        return json.dumps({"config": to_plain(self.model.config), "options": options}, sort_keys=True)
+        words = {
+            "config": to_plain(self.model.config),
+            "options": options,
+            "start weights": self.start,
+            "data": self.data,
+        }
+        return json.dumps(words, sort_keys=True)
 
     def _progress(self, losses: list[float]) -> TrainProgress:
         mean = sum(losses) / len(losses) if losses else math.nan

@@ -90,9 +90,22 @@ def score_clip(
 
 
 def score_model(
-    model: VrInr, clips: Mapping[str, Pixels], cases: tuple[Case, ...], *, border: int = 4
+    model: VrInr,
+    clips: Mapping[str, Pixels],
+    cases: tuple[Case, ...],
+    *,
+    border: int = 4,
+    pause: Callable[[], None] = lambda: None,
 ) -> list[ClipScore]:
-    """Every clip in every case, by the whole-clip path, in float32; the network is told the true noise."""
+    """Every clip in every case, by the whole-clip path, in float32; the network is told the true noise.
+
+    Args:
+        model: in eval mode.
+        clips: by name, (T, H, W, 3) each.
+        cases: what they are scored on.
+        border: pixels left out on every side.
+        pause: called before each clip; what it raises ends the scoring.
+    """
 
     def restore(case: Case) -> Callable[[Tensor, tuple[int, int]], Tensor]:
         def of_case(source: Tensor, size: tuple[int, int]) -> Tensor:
@@ -101,4 +114,9 @@ def score_model(
 
         return of_case
 
-    return [score_clip(restore(case), name, pixels, case, border) for case in cases for name, pixels in clips.items()]
+    scores = []
+    for case in cases:
+        for name, pixels in clips.items():
+            pause()
+            scores.append(score_clip(restore(case), name, pixels, case, border))
+    return scores
