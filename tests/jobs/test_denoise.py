@@ -10,13 +10,15 @@ from jobs.facts import facts, noise_weights, restore, tiny_weights
 from media import clips
 from media.clips import Spec, from_planes
 from vrinr_cli.engine.noise import NoiseLevel
-from vrinr_cli.errors import OptionError
+from vrinr_cli.errors import OptionError, VrinrError
 from vrinr_cli.frame import Plane
 from vrinr_cli.jobs.events import NoiseFacts
 from vrinr_cli.jobs.noise import choose_from, measure_noise
 from vrinr_cli.jobs.options import DenoiseOptions, UpscaleOptions
 from vrinr_cli.jobs.plan import make_plan
 from vrinr_cli.jobs.size import SizeRequest
+from vrinr_cli.training.denoise_fit import fit_denoise
+from vrinr_cli.training.fit_options import FitOptions, FitRequest
 from vrinr_cli.video.probe import probe
 
 GRAY = "gray"
@@ -186,6 +188,14 @@ def test_what_cannot_be_measured_is_wrong_use_with_a_way_out(tmp_path: Path) -> 
     assert (caught.value.exit_code, caught.value.hint) == (2, "say how noisy it is: --sigma 20")
     assert not [path.name for path in tmp_path.iterdir() if "out.mkv" in path.name]
     denoise(source, tmp_path / "out.mkv", sigma=5.0)
+
+
+def test_what_a_fit_cannot_measure_names_a_number_too(tmp_path: Path) -> None:
+    black = flat(tmp_path / "in.mkv", *[0] * 12)
+    asked = FitRequest(clip=black, output=tmp_path / "f.safetensors", weights=noise_weights(tmp_path), task="denoise")
+    with pytest.raises(VrinrError, match="noise cannot be measured") as caught:
+        fit_denoise(asked, FitOptions(steps=1, window=48, device="cpu"), report=lambda _: None)
+    assert "`vrinr denoise --sigma 20`" in caught.value.hint
 
 
 @pytest.mark.parametrize(
