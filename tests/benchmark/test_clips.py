@@ -8,7 +8,7 @@ from benchmark.records import NOISY, X2, X4
 from media import clips as media
 from vrinr_cli.benchmark.clips import degraded, find_clips, read_clip
 from vrinr_cli.benchmark.scores import Condition
-from vrinr_cli.errors import InputError
+from vrinr_cli.errors import InputError, OptionError
 from vrinr_cli.training.corpus import Pixels
 from vrinr_cli.training.degrade import bicubic_downscale, to_unit
 
@@ -45,9 +45,10 @@ def test_names_that_are_alike_get_their_folders(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nothing: no such file or folder"):
+    with pytest.raises(OptionError, match="nothing: no such file or folder") as caught:
         find_clips([tmp_path / "nothing"])
-    with pytest.raises(InputError, match="holds no clip"):
+    assert caught.value.exit_code == 2
+    with pytest.raises(OptionError, match="holds no clip"):
         find_clips([tmp_path])
 
 

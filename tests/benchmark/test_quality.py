@@ -128,6 +128,15 @@ def test_networks_are_told_the_true_noise_or_what_is_measured(tmp_path: Path, mo
     assert "told the measured level" in protocol_words(replace(asked, noise_level="measured"))
 
 
+def test_what_is_not_shrunk_is_not_said_to_be(tmp_path: Path) -> None:
+    asked = request(tmp_path, scales=(1.0,), levels=(30.0,))
+    assert protocol_words(asked).startswith("not shrunk; gaussian noise 30")
+    assert protocol_words(replace(asked, scales=(1.0, 2.0))).startswith(
+        "LR by torch's antialiased bicubic, rounded to 8 bits, not shrunk at x1; gaussian"
+    )
+    assert "not shrunk" not in protocol_words(replace(asked, scales=(2.0,)))
+
+
 def test_pictures_are_kept_on_demand(tmp_path: Path) -> None:
     noisy_clip(tmp_path, frames=3)
     (kept,) = measure(request(tmp_path, scales=(2.0, 8.0), levels=(0.0, 5.0, 50.0)), pictures=True).comparisons

@@ -4,7 +4,7 @@ import pytest
 
 from benchmark.records import NOISY, X2, X4, full, score
 from vrinr_cli.benchmark.scores import BLIND, PAIRED, Condition, means, protocols, tables, with_gains
-from vrinr_cli.benchmark.tables import csv_text
+from vrinr_cli.benchmark.tables import csv_text, plain_head, plain_line
 
 
 def test_a_gain_is_over_the_better_kernel() -> None:
@@ -91,3 +91,12 @@ def test_kernels_have_no_protocol() -> None:
 
 def test_noise_is_in_words() -> None:
     assert [NOISY.noise_words, X4.noise_words] == ["gaussian 30", "none"]
+
+
+@pytest.mark.parametrize("level", [7.5, 30.0, 100.0, 12.125])
+def test_the_noise_is_not_cut(level: float) -> None:
+    condition = replace(NOISY, level=level)
+    (table,) = tables(full(condition=condition))
+    lines = [plain_line(table.columns, cells) for cells in table.cells()]
+    assert all(f"  gaussian {level:g}  " in line for line in lines)
+    assert len({line.index("gaussian") for line in lines} | {plain_head(table.columns).index("noise")}) == 1

@@ -117,7 +117,10 @@ def test_parts_and_their_join() -> None:
 
 def test_denoise_plan_jobs_and_info(place: Path) -> None:
     told = ("--weights", noise_weights(place), "--sigma", "9")
-    assert names(run("denoise", "in.mp4", "-o", "clean.mp4", *told)) == "start progress step step done"
+    records = run("denoise", "in.mp4", "-o", "clean.mp4", *told, "--strength", "2")
+    assert names(records) == "start progress step step done"
+    facts = {"origin": "given", "sigma": 9.0, "constant": [81.0] * 3, "slope": [0.0] * 3, "strength": 2.0}
+    assert records[0]["noise"] == facts
     for command in ("plan", "upscale --dry-run", "denoise --dry-run"):
         word, *rest = command.split()
         done = CliRunner().invoke(

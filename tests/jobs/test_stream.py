@@ -13,7 +13,7 @@ import pytest
 
 from jobs.facts import StopError, facts, noise_weights, stop_after, tiny_weights
 from media import clips, pictures, scenes
-from media.clips import Spec
+from media.clips import Spec, from_planes
 from media.piped import Going, coming, raw
 from vrinr_cli.errors import InputError, JobError, OptionError, TargetError
 from vrinr_cli.frame import Plane
@@ -176,6 +176,23 @@ def test_noise_is_measured_on_the_first_frames(tmp_path: Path) -> None:
     report = into_file(content, tmp_path / "out.mkv", options)
     assert "noise is measured on the first 12 frames of the pipe" in report.notes
     assert report.frames == 20
+
+
+@pytest.mark.parametrize("frames", [3, 20])
+def test_a_dark_beginning_of_a_pipe_says_nothing_of_the_rest(tmp_path: Path, frames: int) -> None:
+    black = [(np.zeros((32, 48), np.uint8),)] * frames
+    source = from_planes(
+        tmp_path / "black.mkv", black, Spec(size=(32, 48), frames=frames, codec="ffv1", pix_fmt="gray")
+    )
+    content, _ = out_of_file(source, asked(tmp_path, scale="1", method="bicubic"))
+    options = asked(tmp_path, weights=str(noise_weights(tmp_path)), denoise=DenoiseOptions(), scale="1")
+    if frames == 3:  # all of it is looked at
+        report = into_file(content, tmp_path / "out.mkv", options)
+        assert "noise: sigma 0 measured: there is none to be seen" in report.notes
+    else:
+        with pytest.raises(OptionError, match="noise cannot be measured"):
+            into_file(content, tmp_path / "out.mkv", options)
+        assert not (tmp_path / "out.mkv").exists()
 
 
 def test_a_frame_goes_out_before_the_last_one_has_come(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from vrinr_cli.benchmark.scores import Condition
 from vrinr_cli.engine.noise import as_told, estimate_noise
-from vrinr_cli.errors import InputError
+from vrinr_cli.errors import InputError, OptionError
 from vrinr_cli.model.source import white_noise
 from vrinr_cli.training import degrade
 from vrinr_cli.training.compression import by_h264
@@ -23,7 +23,7 @@ def find_clips(sources: Sequence[Path]) -> dict[str, Path]:
         sources: files, or folders that are searched with their subfolders.
 
     Raises:
-        InputError: a source is not there, or there is no clip.
+        OptionError: a source is not there, or there is no clip.
     """
     paths: dict[Path, None] = {}
     for source in sources:
@@ -32,10 +32,10 @@ def find_clips(sources: Sequence[Path]) -> dict[str, Path]:
         elif source.is_file():
             paths[source.resolve()] = None
         else:
-            raise InputError(f"{source}: no such file or folder", hint="give clips, or folders with clips")
+            raise OptionError(f"{source}: no such file or folder", hint="give clips, or folders with clips")
     if not paths:
         named = ", ".join(str(source) for source in sources)
-        raise InputError(f"{named or 'no source'}: holds no clip", hint="give clips, or folders with clips")
+        raise OptionError(f"{named or 'no source'}: holds no clip", hint="give clips, or folders with clips")
     return _named(list(paths))
 
 

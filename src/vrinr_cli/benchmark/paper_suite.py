@@ -104,10 +104,10 @@ def run(request: SuiteRequest, *, listen: SuiteListener | None = None) -> list[C
         The results of all cases.
 
     Raises:
-        InputError: no clip, or one that cannot be read or is too short.
+        InputError: a clip that cannot be read or is too short.
         TargetError: the folder of results cannot be made, or not written.
         WeightsError: a kept result or state is damaged.
-        OptionError: a package of the extra is missing.
+        OptionError: no clip, or a package of the extra is missing.
         KeyboardInterrupt: a signal came; the state of the fit is kept.
     """
     extra.require("torchmetrics")

@@ -95,7 +95,9 @@ def protocol_words(request: QualityRequest) -> str:
         "BI": "LR by torch's antialiased bicubic, rounded to 8 bits",
         "BD": "LR by Gaussian blur (sigma 0.4 scale) and sampling, rounded to 8 bits",
         "none": "not shrunk",
-    }[request.degradation]
+    }["none" if set(request.scales) == {1} else request.degradation]
+    if 1 in request.scales and shrunk != "not shrunk":
+        shrunk += ", not shrunk at x1"
     levels = ", ".join(f"{level:g}" for level in request.levels if level)
     added = f"{request.noise} noise {levels} added to the input, seed {request.seed}"
     compressed = f"the input compressed by x264 with crf {levels}, 4:2:0"
@@ -120,10 +122,10 @@ def measure(request: QualityRequest, *, listen: Listener | None = None, pictures
         pictures: whether one frame of each clip is kept for looking at.
 
     Raises:
-        OptionError: no weights of that name, a filter that is not here, weights that a strict request refuses, or
-            a package of the extra is missing.
+        OptionError: no clip, no weights of that name, a filter that is not here, weights that a strict request refuses,
+            or a package of the extra is missing.
         DeviceError: the device is not to be had.
-        InputError: no clip, or one that cannot be read or is too small.
+        InputError: a clip that cannot be read or is too small.
         WeightsError: the weights are damaged.
         EngineError: a frame could not be restored.
     """

@@ -125,8 +125,14 @@ def tables(scores: Sequence[Score]) -> list[Table[Score]]:
     for protocol in protocols(scores):
         chosen = of_protocol(scores, protocol)
         rows = (*chosen, *(means(chosen) if has_several_clips(chosen) else ()))
-        found.append(Table(title_of(chosen, protocol), columns(protocol, has_notes=has_choices(chosen)), rows))
+        shown = columns(protocol, has_notes=has_choices(chosen), noise_width=_noise_width(chosen))
+        found.append(Table(title_of(chosen, protocol), shown, rows))
     return found
+
+
+def _noise_width(scores: Iterable[Score]) -> int:
+    """Characters that the longest name of a noise needs."""
+    return max(len(score.condition.noise_words) for score in scores)
 
 
 def title_of(scores: Iterable[Score], protocol: str) -> str:
@@ -147,13 +153,13 @@ def has_choices(scores: Iterable[Score]) -> bool:
     return any(score.choice for score in scores)
 
 
-def columns(protocol: str = BLIND, *, has_notes: bool = False) -> tuple[Column[Score], ...]:
-    """Of a table of scores; the paired one has notes always."""
+def columns(protocol: str = BLIND, *, has_notes: bool = False, noise_width: int = 0) -> tuple[Column[Score], ...]:
+    """Of a table of scores; the paired one has notes always. The noise gets as many characters at least, or 11."""
     note = (Column[Score]("note", lambda s: s.note, width=72),) if protocol == PAIRED or has_notes else ()
     return (
         Column("clip", lambda s: s.clip, width=18),
         Column("scale", lambda s: f"x{s.condition.scale:g}", width=6),
-        Column("noise", lambda s: s.condition.noise_words, width=11),
+        Column("noise", lambda s: s.condition.noise_words, width=max(noise_width, 11)),
         Column("method", lambda s: s.method, width=12),
         Column("psnr_rgb", lambda s: s.figures.psnr_rgb, ".2f", unit="dB", better="higher"),
         Column("psnr_y", lambda s: s.figures.psnr_y, ".2f", unit="dB", better="higher"),

@@ -7,6 +7,25 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class NoiseFacts:
+    """Noise that a network is told of, in 8-bit codes: variance(I) = constant + slope I at an intensity I of 0 to 255.
+
+    All before the strength, by which deviations are multiplied.
+    """
+
+    origin: str
+    """"measured", "given" or "learned"."""
+    sigma: float
+    """Root of the mean variance of R, G and B at half intensity."""
+    constant: tuple[float, float, float]
+    """Of R, G and B, in codes squared."""
+    slope: tuple[float, float, float]
+    """Of R, G and B, in codes."""
+    strength: float
+    """That was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """The plan is made; the first frame comes next."""
 
@@ -30,6 +49,8 @@ class Started:
     """That are this process's to make."""
     chunks_done: int = 0
     """Of these, finished by an earlier run."""
+    noise: NoiseFacts | None = None
+    """That is taken away; None where the network is told of none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -774,6 +774,7 @@ def _started(job: _Job) -> Started:
         part=str(job.folder.part) if job.folder.part is not None else "",
         chunks=len(job.chunks),
         chunks_done=len(job.reports),
+        noise=plan.noise.facts if plan.noise else None,
     )
 
 

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from math import sqrt
+from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from vrinr_cli.engine.color import ColorConverter, Picture
 from vrinr_cli.engine.noise import CODES, NoiseLevel, Rgb, as_told, estimate_noise, spread
-from vrinr_cli.errors import InputError
+from vrinr_cli.errors import OptionError, printable
 from vrinr_cli.frame import Frame
+from vrinr_cli.jobs.events import NoiseFacts
 from vrinr_cli.jobs.options import DenoiseOptions
 from vrinr_cli.video.info import SourceInfo
 from vrinr_cli.video.reader import read_frames
@@ -19,6 +22,8 @@ LARGEST_SIDE = 1024
 """Pixels along each axis of the middle of a frame that is looked at."""
 DIGITS = 4
 """Decimal places of a measured variance in codes squared: a resumed job must find the same."""
+LARGEST_LEARNED = 55.0
+"""Largest deviation that the bundled weights were trained with, in 8-bit codes: see `training.noise`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,15 @@ class NoiseChoice:
     is_zero_shot: bool = False
     note: str = ""
     """The figures in words."""
+    warning: str = ""
+    """What may come out badly of them; empty where nothing will."""
+    facts: NoiseFacts | None = None
+    """The figures for programs; None where the network is not told."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know."""
+        return (self.note, self.warning) if self.warning else (self.note,)
 
     def as_tensor(self) -> Tensor:
         """As networks are told, (1, 3, 2)."""
@@ -61,7 +75,8 @@ def choose_noise(
         on_picture: called for each picture that is decoded for it.
 
     Raises:
-        InputError: it cannot be measured, or a frame cannot be read.
+        OptionError: it cannot be measured.
+        InputError: a frame cannot be read.
     """
     reading = measure or (lambda: measure_noise(source, frames, allow_damaged=allow_damaged, on_picture=on_picture))
     return choose_from(options, reading, learned=learned)
@@ -75,26 +90,45 @@ def choose_from(
     Raises:
         VrinrError: as `measure` does.
     """
-    keep, nothing = options.keep_grain, (0.0, 0.0, 0.0)
     if options.zero_shot:
-        note = "zero-shot: the network has seen clean video only and is not told of noise"
-        return NoiseChoice(nothing, nothing, keep, is_zero_shot=True, note=note)
-    factor = options.strength**2
+        nothing, note = (0.0, 0.0, 0.0), "zero-shot: the network has seen clean video only and is not told of noise"
+        return NoiseChoice(nothing, nothing, options.keep_grain, is_zero_shot=True, note=note)
     if options.sigma is not None:
-        constant = round(options.sigma**2 * factor, DIGITS)
-        told = f"noise: sigma {options.sigma:g}, as given{_strength_words(options)}"
-        return NoiseChoice((constant,) * 3, nothing, keep, note=told)
+        facts = _facts("given", (options.sigma**2,) * 3, (0.0,) * 3, options)
+        return _told(facts, f"sigma {options.sigma:g}, as given", options)
     if learned:
-        constants, slopes = _scaled(_rgb(learned[0::2]), factor), _scaled(_rgb(learned[1::2]), factor)
-        half = sum(a + b * CODES / 2 for a, b in zip(learned[0::2], learned[1::2], strict=True)) / 3
-        told = f"noise: sigma {half**0.5:.1f}, as the weights have learned it{_strength_words(options)}"
-        return NoiseChoice(constants, slopes, keep, note=told)
+        facts = _facts("learned", _rgb(learned[0::2]), _rgb(learned[1::2]), options)
+        most = max(LARGEST_LEARNED, facts.sigma)
+        return _told(facts, f"sigma {facts.sigma:.1f}, as the weights have learned it", options, most=most)
     level = measure()
+    facts = _facts("measured", level.constant, level.slope, options)
+    return _told(facts, _measured_words(facts, level), options)
+
+
+def _facts(origin: str, constant: Rgb, slope: Rgb, options: DenoiseOptions) -> NoiseFacts:
+    constant, slope = _rounded(constant), _rounded(slope)
+    return NoiseFacts(origin, round(_sigma(constant, slope), DIGITS), constant, slope, options.strength)
+
+
+def _told(facts: NoiseFacts, words: str, options: DenoiseOptions, *, most: float = LARGEST_LEARNED) -> NoiseChoice:
+    """The choice of figures that a network is told.
+
+    Args:
+        facts: before the strength.
+        words: the same for people.
+        options: what was asked.
+        most: the largest deviation that the weights have learned.
+    """
+    stronger = f", told as {options.strength:g} times that" if options.strength != 1 else ""
+    sigma, factor = facts.sigma * options.strength, options.strength**2
+    warning = f"noise: the weights have learned sigma up to {most:.3g}, and are told {sigma:.3g}: colors may shift"
     return NoiseChoice(
-        _scaled(level.constant, factor),
-        _scaled(level.slope, factor),
-        keep,
-        note=_words(level) + _strength_words(options),
+        _rounded(value * factor for value in facts.constant),
+        _rounded(value * factor for value in facts.slope),
+        options.keep_grain,
+        note=f"noise: {words}{stronger}",
+        warning=warning if sigma > most else "",
+        facts=facts,
     )
 
 
@@ -108,7 +142,8 @@ def measure_noise(
     """The noise of some frames of a source, from at most 24 of them.
 
     Raises:
-        InputError: nothing can be said of it, or a frame cannot be read.
+        OptionError: nothing can be said of it.
+        InputError: a frame cannot be read.
     """
 
     def chosen() -> Iterator[Frame]:
@@ -120,22 +155,34 @@ def measure_noise(
     return noise_of(source, chosen())
 
 
-def noise_of(source: SourceInfo, frames: Iterable[Frame]) -> NoiseLevel:
-    """The noise of frames of a source.
+def noise_of(source: SourceInfo, frames: Iterable[Frame], *, is_all: bool = True) -> NoiseLevel:
+    """The noise of frames of a source: none of such as are of one color each.
+
+    Args:
+        source: the clip.
+        frames: those that are looked at.
+        is_all: whether they stand for the whole clip; else frames of one color say nothing of what follows them.
 
     Raises:
-        InputError: nothing can be said of it.
+        OptionError: nothing can be said of it.
     """
     picture = Picture(source.format, source.color, source.size)
     converter = ColorConverter(picture, picture, torch.device("cpu"))
     rows, columns = (_middle(side) for side in source.size)
-    level = estimate_noise([converter.network_input(frame.planes, rows, columns) for frame in frames])
-    if level is None:
-        raise InputError(
-            f"{source.path.name}: its noise cannot be measured: too small, or black or white throughout",
-            hint="say how noisy it is: --sigma 20",
-        )
-    return level
+    pictures, are_flat = [], True
+    for frame in frames:
+        pictures.append(converter.network_input(frame.planes, rows, columns))
+        are_flat = are_flat and all(plane.min() == plane.max() for plane in frame.planes)
+    level = estimate_noise(pictures)
+    if level is not None:
+        return level
+    if is_all and are_flat and pictures:
+        nothing = (0.0, 0.0, 0.0)
+        return NoiseLevel(constant=nothing, slope=nothing, mean=nothing)
+    raise OptionError(
+        f"{printable(source.path.name)}: its noise cannot be measured: too small, or black or white throughout",
+        hint="say how noisy it is: --sigma 20",
+    )
 
 
 def _middle(side: int) -> tuple[int, int]:
@@ -148,15 +195,17 @@ def _rgb(values: Sequence[float]) -> Rgb:
     return red, green, blue
 
 
-def _scaled(values: Rgb, factor: float) -> Rgb:
-    red, green, blue = (round(value * factor, DIGITS) for value in values)
-    return red, green, blue
+def _rounded(values: Iterable[float]) -> Rgb:
+    return _rgb([round(value, DIGITS) for value in values])
 
 
-def _words(level: NoiseLevel) -> str:
+def _sigma(constant: Rgb, slope: Rgb) -> float:
+    """One figure: root mean square over channels at half intensity, in codes; as `model.source.sigma_codes`."""
+    return sqrt(fmean(a + b * CODES / 2 for a, b in zip(constant, slope, strict=True)))
+
+
+def _measured_words(facts: NoiseFacts, level: NoiseLevel) -> str:
+    if not any((*facts.constant, *facts.slope)):
+        return "sigma 0 measured: there is none to be seen"
     at = ", ".join(f"{max(level.sigma_at(code)):.1f} at {code}" for code in (32, 128, 224))
-    return f"noise: sigma {level.sigma:.1f} measured (largest of R, G, B by intensity: {at})"
-
-
-def _strength_words(options: DenoiseOptions) -> str:
-    return f", told as {options.strength:g} times that" if options.strength != 1 else ""
+    return f"sigma {facts.sigma:.1f} measured (largest of R, G, B by intensity: {at})"

@@ -199,7 +199,7 @@ def plan_picture(
         *losses(target, still.format, still.tags, has_alpha=has_alpha),
         *_shape_note(still.size, size),
         *(chosen.notes if chosen else ()),
-        *((noise.note,) if noise else ()),
+        *(noise.notes if noise else ()),
         *computes[0].notes,
     )
     return PicturePlan(still, info, output, target, options.method, chosen, noise, computes[0], notes)
@@ -320,6 +320,7 @@ def _started(plan: PicturePlan) -> Started:
         pix_fmt=plan.target.pix_fmt,
         device=plan.device,
         method=plan.method,
+        noise=plan.noise.facts if plan.noise else None,
     )
 
 

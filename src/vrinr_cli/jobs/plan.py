@@ -110,7 +110,7 @@ class Plan:
         """What a user should know before the work, one line each."""
         streams = tuple(action.note for action in self.actions if action.note)
         weights_notes = self.weights.notes if self.weights else ()
-        noise_notes = (self.noise.note,) if self.noise else ()
+        noise_notes = self.noise.notes if self.noise else ()
         return (*self.source.notes, *self.target.notes, *streams, *weights_notes, *noise_notes)
 
     def identity(self) -> dict[str, str]:
@@ -307,25 +307,57 @@ def choose_weights(options: UpscaleOptions, source: SourceInfo, size: tuple[int,
     """The weights that were asked for, from their header.
 
     Raises:
-        OptionError: fitted to another clip, and strict.
+        OptionError: fitted to another clip, and strict; or they have not learned what is asked of noise.
         WeightsError: they cannot be read, or the general weights that they correct are not here.
     """
     path = weights.find(options.weights)
     header = read_header(path)
     if header.kind == "correction":
         weights.base_of(header)
-    is_told = options.denoise is not None and not options.denoise.zero_shot
-    if is_told and not (isinstance(header.config, ModelConfig) and header.config.noise_input):
-        raise OptionError(
-            f"weights {printable(path.stem)} are not told of noise", hint="use --weights denoise, or --zero-shot"
-        )
+    _check_told(options, header)
     misfit = _misfit(header, source)
     if misfit and options.strict:
         raise OptionError(misfit, hint="leave --strict out to use them all the same")
-    found = (misfit, _other_scale(header, source, size), _other_pixels(header, size), _other_frames(header, frames))
+    found = (
+        misfit,
+        _told_nothing(options, header),
+        _other_scale(header, source, size),
+        _other_pixels(header, size),
+        _other_frames(header, frames),
+    )
     notes = tuple(note for note in found if note)
     noise = header.fitted.noise if header.fitted else ()
     return WeightsChoice(path, header.digest, header.config.context, header.kind, notes, noise)
+
+
+def _has_learned_noise(header: CheckpointHeader) -> bool:
+    """Whether weights are told of noise."""
+    return isinstance(header.config, ModelConfig) and header.config.noise_input
+
+
+def _check_told(options: UpscaleOptions, header: CheckpointHeader) -> None:
+    """Weights that are told of noise clean with it, and those that have never seen any without.
+
+    Raises:
+        OptionError: it is the other way round.
+    """
+    if options.denoise is None:
+        return
+    name = printable(header.path.stem)
+    if options.denoise.zero_shot and _has_learned_noise(header):
+        raise OptionError(f"weights {name} have learned noise", hint="leave out --zero-shot, or use --weights general")
+    if not options.denoise.zero_shot and not _has_learned_noise(header):
+        raise OptionError(f"weights {name} are not told of noise", hint="use --weights denoise, or --zero-shot")
+
+
+def _told_nothing(options: UpscaleOptions, header: CheckpointHeader) -> str:
+    """A line if weights that are told of noise only make a picture larger."""
+    if options.denoise is not None or not _has_learned_noise(header):
+        return ""
+    return (
+        f"weights {printable(header.path.stem)} are told of noise, and `upscale` tells them of none: "
+        "`vrinr denoise --scale` cleans too"
+    )
 
 
 def _misfit(header: CheckpointHeader, source: SourceInfo) -> str:

@@ -285,6 +285,7 @@ class _Look:
                 pix_fmt=plan.target.pix_fmt,
                 device=device_words(plan, self.computes),
                 method=plan.method,
+                noise=plan.noise.facts if plan.noise else None,
             )
         )
         for text in (*plan.notes, *(note for compute in self.computes for note in compute.notes)):

@@ -282,7 +282,7 @@ def _begun(asked: _Asked, target: VideoTarget, output: Path) -> _Job:
     options, info = asked.options, asked.info
     held = min(NOISE_FRAMES, max(1, NOISE_BYTES // (3 * info.size[0] * info.size[1] * (1 + (info.format.depth > 8)))))
     piped = asked.piped
-    measure = (lambda: noise_of(info, piped.peek(held))) if piped else None
+    measure = (lambda: noise_of(info, ahead := piped.peek(held), is_all=len(ahead) < held)) if piped else None
     plan = plan_with(info, target, options, ending=output.suffix.lower(), actions=(), measure=measure)
     resources = make_resources(plan, asked.compute, tile=options.tile, memory_limit=options.memory)
     job = _Job(asked, plan, output, resources)
@@ -298,6 +298,7 @@ def _begun(asked: _Asked, target: VideoTarget, output: Path) -> _Job:
             pix_fmt=target.pix_fmt,
             device=device_words(plan, (asked.compute,)),
             method=plan.method,
+            noise=plan.noise.facts if plan.noise else None,
         )
     )
     for text in (*plan.notes, *asked.compute.notes):

@@ -127,7 +127,7 @@ def _level(name: str, runs: Sequence[Pixels]) -> NoiseLevel:
     if level is None:
         raise InputError(
             f"{name}: its noise cannot be measured: too small, or black or white throughout",
-            hint="use `vrinr denoise --sigma` without a fit",
+            hint="use `vrinr denoise --sigma 20` without a fit",
         )
     return level
 
