@@ -96,7 +96,7 @@ def test_weights_to_start_from_have_names(tmp_path: Path) -> None:
     folders(tmp_path, "clips")
     code, words = run(tmp_path, "--weights", "generl")
     assert (code, words.count("\n")) == (2, 1)
-    assert "no weights are called 'generl'; choose denoise, fast, general, quality" in words
+    assert "no weights are called 'generl'; choose compressed, denoise, fast, general, quality" in words
     code, words = run(tmp_path, "--weights", "fast")
     assert code == 0, words
     assert read_header(tmp_path / "w.safetensors").config == read_header(find("fast")).config
