@@ -21,7 +21,14 @@ from vrinr_cli.jobs.options import DenoiseOptions
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.header import read_header
 from vrinr_cli.model.network import VrInr
-from vrinr_cli.training.denoise_fit import ALPHA, DenoiseRun, as_cut_off, deviation_at, fit_denoise, two_halves
+from vrinr_cli.training.denoise_fit import (
+    ALPHA,
+    DenoiseRun,
+    as_cut_off,
+    deviation_at,
+    fit_denoise,
+    two_halves,
+)
 from vrinr_cli.training.fit import fit
 from vrinr_cli.training.fit_options import DenoiseFitReport, FitOptions, FitProgress, FitRequest
 from vrinr_cli.training.grain import white_grain
@@ -123,9 +130,8 @@ def test_the_mean_of_noise_that_is_cut_off() -> None:
 def test_weights_that_darken_are_not_taken_and_it_is_said(
     clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DenoiseRun, "shift", lambda run, _: -2.0 if run.step else 0.5)
-    real = DenoiseRun._most_shift
-    monkeypatch.setattr(DenoiseRun, "_most_shift", lambda run: min(real(run), 1.0))
+    monkeypatch.setattr(DenoiseRun, "shift", lambda *_: -2.0)
+    monkeypatch.setattr(DenoiseRun, "_shift_at_first", lambda _: -0.5)
     report = fitted(clip, weights, tmp_path / "f.safetensors", rate=5e-3)
     assert report.error_after == report.error_before
     assert "that leaves their brightness: the weights stay as they were" in report.notes[-2]

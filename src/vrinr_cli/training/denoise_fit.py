@@ -52,7 +52,7 @@ FEW = 0.1
 SMOOTH_PX = 9
 """Side of the boxes over which a result is smoothed before it is said how much light cut noise adds to it."""
 MOST_SHIFT = 1.0
-"""Codes by which the mean of a channel of held-out frames may change."""
+"""Codes by which the mean of a channel of held-out frames may change, from the clip or from the weights at first."""
 AVERAGE = 0.99
 HELD_LENGTH, HELD_EVERY = 3, 5
 """The last of every so many pieces of so many frames is held out."""
@@ -385,19 +385,22 @@ class DenoiseRun(Loop):
         error = self.error(cleaned)
         if error >= float(self.notes.get(_LEAST_ERROR, "inf")):
             self.notes[_IN_VAIN] = str(int(self.notes.get(_IN_VAIN, "0")) + 1)
-        elif abs(self.shift(cleaned)) > self._most_shift():
+        elif not self._is_as_bright(cleaned):
             self.notes[_SHIFTED] = "yes"
         else:
             self.kept = {name: value.cpu() for name, value in model.state_dict().items()}
             self.notes |= {_LEAST_ERROR: repr(error), _IN_VAIN: "0"}
 
-    def _most_shift(self) -> float:
-        """Codes that weights may change the brightness by: as much as those it began with; any, with random ones."""
-        if not self.base:
-            return float("inf")
+    def _is_as_bright(self, cleaned: Sequence[Tensor]) -> bool:
+        """Whether weights change the brightness by no more than a code, or than those it began with. Random may."""
+        shift = self.shift(cleaned)
+        return not self.base or abs(shift) <= MOST_SHIFT or abs(shift - self._shift_at_first()) <= MOST_SHIFT
+
+    def _shift_at_first(self) -> float:
+        """Of the weights that it began with."""
         if self._first_shift is None:
-            self._first_shift = abs(self.shift(self.cleaned(self._network(self.begun))))
-        return max(MOST_SHIFT, self._first_shift)
+            self._first_shift = self.shift(self.cleaned(self._network(self.begun)))
+        return self._first_shift
 
     def _network(self, weights: Mapping[str, Tensor]) -> VrInr:
         model = VrInr(self.model.config)
