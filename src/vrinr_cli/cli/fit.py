@@ -11,7 +11,7 @@ import typer
 from vrinr_cli.cli import parse
 from vrinr_cli.cli.progress import show_duration
 from vrinr_cli.cli.show import print_json, say, shown_errors
-from vrinr_cli.errors import OptionError, printable
+from vrinr_cli.errors import OptionError, counted, printable
 from vrinr_cli.training.clip_presets import preset as preset_of
 from vrinr_cli.training.fit_options import (
     DEFAULT_MINUTES,
@@ -40,7 +40,7 @@ USE, LEARN, PART, MACHINE = "What to make", "How to learn", "Which part", "Machi
 
 
 def fit(
-    clip: Annotated[Path, typer.Argument(help="Video that will be enlarged.")],
+    clip: Annotated[Path, typer.Argument(help="Video that will be enlarged or cleaned.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Weights to write, .safetensors. Default: STEM.safetensors beside CLIP"),
@@ -74,7 +74,9 @@ def fit(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="General weights to correct, by name or file. Default: general", rich_help_panel=USE),
+        typer.Option(
+            help="Weights to begin with, by name or file. Default: general; to denoise denoise", rich_help_panel=USE
+        ),
     ] = None,
     chart: Annotated[
         Path | None,
@@ -101,7 +103,8 @@ def fit(
     window: Annotated[
         int | None,
         typer.Option(
-            help=f"No preset: side of a window in LR pixels. Default: {DEFAULTS.window}", rich_help_panel=LEARN
+            help=f"No preset: side of a window in LR pixels. Default: {DEFAULTS.window}; to denoise {DENOISE_WINDOW}",
+            rich_help_panel=LEARN,
         ),
     ] = None,
     window_frames: Annotated[
@@ -143,7 +146,7 @@ def fit(
     json_: Annotated[bool, typer.Option("--json", help="Progress and the report as JSON lines on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")] = False,
 ) -> None:
-    """Fit weights to CLIP, for `upscale --weights`. The same line again continues a stopped fit.
+    """Fit weights to CLIP, for `--weights` of `upscale` or `denoise`. The same line again continues a stopped fit.
 
     Examples:
       vrinr fit lr.mp4 --reference hr.mp4
@@ -171,6 +174,7 @@ def fit(
                 "--epochs": epochs,
                 "--table-entries": table_entries,
                 "--crop": crop,
+                "--from-scratch": from_scratch or None,
             },
         )
         if steps is None and minutes is None and epochs is None:
@@ -248,6 +252,8 @@ def _check_use(task: str, given: "Mapping[str, object]") -> None:
         OptionError: one of them was given.
     """
     if task == "denoise":
+        if given["--from-scratch"] is not None:
+            _refuse_unused({"--weights": given["--weights"]}, "with --from-scratch")
         return _refuse_unused({name: given[name] for name in NOT_TO_DENOISE}, "with --task denoise")
     if given["--preset"] is not None:
         _refuse_unused({name: given[name] for name in NOT_BY_PRESET}, "with --preset")
@@ -357,10 +363,21 @@ def _finish_denoise(report: DenoiseFitReport, *, as_json: bool, quiet: bool) -> 
             say(f"note: {note}")
         grain = f", {report.white_sigma:.1f} by its finest detail" if report.sigma > 1.1 * report.white_sigma else ""
         say(f"noise: sigma {report.sigma:.1f}{grain}")
-        gained = report.error_before - report.error_after
-        say(f"squared error on {report.frames} held-out frames {-gained:+.2f} codes squared")
-        took = f"{report.steps} steps in {show_duration(60 * report.minutes)}"
-        say(f"{printable(str(report.output))}: {_size(report.bytes)}, {took}")
+        say(_error_line(report))
+        say(_file_line(report))
+
+
+def _error_line(report: DenoiseFitReport) -> str:
+    """What became of the squared error, from which the noise goes out in the difference."""
+    gained = report.error_before - report.error_after
+    change = f"fell by {gained:.1f} codes squared" if gained > 0 else "did not change"
+    return f"held-out squared error {change} ({counted(report.frames, 'frame')})"
+
+
+def _file_line(report: FitReport | DenoiseFitReport) -> str:
+    """The file, and what it took."""
+    took = f"{counted(report.steps, 'step')} in {show_duration(60 * report.minutes)}"
+    return f"{printable(str(report.output))}: {_size(report.bytes)}, {took}"
 
 
 def report_lines(report: FitReport) -> list[str]:
@@ -376,8 +393,7 @@ def report_lines(report: FitReport) -> list[str]:
         gains = (f"x{s.scale:g} {s.after.psnr_y - s.before.psnr_y:+.2f}" for s in report.by_scale)
         lines.append(f"the mean of {', '.join(gains)} dB psnr_y")
     lines += _point_lines(report)
-    took = f"{report.steps} steps in {show_duration(60 * report.minutes)}"
-    lines.append(f"{printable(str(report.output))}: {_size(report.bytes)}, {took}")
+    lines.append(_file_line(report))
     if report.ffv1_bytes:
         lines.append(
             f"the clip itself: {_size(report.raw_bytes)} raw, {_size(report.ffv1_bytes)} lossless (ffv1); "

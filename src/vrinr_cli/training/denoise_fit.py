@@ -5,7 +5,9 @@ more noise e of the clip's own kind, y + alpha e and y - e / alpha have noise th
 that a network that learns to give the second from the first learns to give the clean picture. What kind the clip's
 noise is, its level by intensity and how it hangs together over pixels and channels, is measured (`grain`): nothing in
 this asks it to be white. Near black and white noise is cut off and its mean is not 0; there the weights that the fit
-begins with are the target. Frames that are held out decide when it ends and whether anything was gained.
+begins with are the target, as bright as noise cut off leaves the clip. Where that is must not be told by the noise that
+is added: places chosen by it have a mean of it, and the fit would darken what it learns. Frames that are held out
+decide when it ends and whether anything was gained; weights that make them darker or brighter are not taken.
 """
 
 import copy
@@ -16,10 +18,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vrinr_cli.engine.device import choose
 from vrinr_cli.engine.noise import NoiseLevel, estimate_noise
-from vrinr_cli.errors import InputError, OptionError, counted
+from vrinr_cli.errors import EngineError, InputError, OptionError, counted
 from vrinr_cli.model import checkpoint
 from vrinr_cli.model.header import FittedTo, read_header
 from vrinr_cli.model.network import VrInr
@@ -27,6 +30,7 @@ from vrinr_cli.model.source import CODES
 from vrinr_cli.training import footage
 from vrinr_cli.training.corpus import Pixels
 from vrinr_cli.training.degrade import to_unit
+from vrinr_cli.training.fit import check
 from vrinr_cli.training.fit_lock import only_one
 from vrinr_cli.training.fit_options import DenoiseFitReport, FitOptions, FitProgress, FitRequest, decisive
 from vrinr_cli.training.fit_samples import squared
@@ -41,6 +45,14 @@ TUNING_RATE, SCRATCH_RATE = 3e-4, 3e-3
 """Peak learning rates."""
 CLIPPED = 2.0
 """Deviations from black or white within which noise counts as cut off: at 2 its mean is moved by 1 % of one."""
+BOX_PX = 33
+"""Side of the boxes in which a target has the noisy clip's brightness."""
+FEW = 0.1
+"""Share of a box's samples that are cut off below which its brightness moves them less: few of them tell little."""
+SMOOTH_PX = 9
+"""Side of the boxes over which a result is smoothed before it is said how much light cut noise adds to it."""
+MOST_SHIFT = 1.0
+"""Codes by which the mean of a channel of held-out frames may change, from the clip or from the weights at first."""
 AVERAGE = 0.99
 HELD_LENGTH, HELD_EVERY = 3, 5
 """The last of every so many pieces of so many frames is held out."""
@@ -49,7 +61,7 @@ JUDGED_PX = 256
 CHECK_STEPS, PATIENCE = 60, 4
 """Steps between looks at the held-out frames, and how many of them without a gain end the fit."""
 REPORT_STEPS = 20
-_LEAST_ERROR, _IN_VAIN = "least error", "looks in vain"
+_LEAST_ERROR, _IN_VAIN, _SHIFTED = "least error", "looks in vain", "brightness changed"
 """What the state remembers of the looks at the held-out frames."""
 
 Report = Callable[[FitProgress], None]
@@ -66,6 +78,7 @@ def fit_denoise(request: FitRequest, options: FitOptions, *, report: Report) -> 
     Raises:
         VrinrError: one of its kinds; the output is what it was before, the state of the fit is kept.
     """
+    check(request, options)
     if request.weights is None:
         raise OptionError("no weights to begin with", hint="give --weights")
     header = read_header(request.weights)
@@ -103,7 +116,12 @@ def fit_denoise(request: FitRequest, options: FitOptions, *, report: Report) -> 
         )
         run.learn(report)
         best, before, after = run.best()
-        notes = () if after < before else ("no gain on the frames held out: the weights stay as they were",)
+        if request.from_scratch and not after < before:
+            run.state_path.unlink(missing_ok=True)
+            raise EngineError(
+                f"{clip.path.name}: no gain on the frames held out, and random weights are not written",
+                hint="give it longer, or leave out --from-scratch",
+            )
         told = tuple(round(float(n), 4) for n in _in_codes(grain.level).flatten())
         fitted = FittedTo(name=clip.path.name, digest=clip.digest, first=first, noise=told)
         checkpoint.save(request.output, best, card=run.card(before, after), fitted=fitted)
@@ -118,7 +136,7 @@ def fit_denoise(request: FitRequest, options: FitOptions, *, report: Report) -> 
         steps=run.step,
         minutes=run.seconds / 60,
         bytes=request.output.stat().st_size,
-        notes=(*compute.notes, *notes),
+        notes=(*compute.notes, *run.remarks(best, before, after)),
     )
 
 
@@ -180,14 +198,49 @@ def two_halves(noisy: Tensor, grain: Grain, teacher: VrInr | None, generator: to
         generator: on the clips' device.
     """
     more = grain.draw(noisy, generator)
-    told = (grain.level.to(noisy) * (1 + ALPHA**2)).expand(len(noisy), 3, 2)
-    source, target = noisy + ALPHA * more, noisy - more / ALPHA
+    level = grain.level.to(noisy)
+    told = (level * (1 + ALPHA**2)).expand(len(noisy), 3, 2)
+    target = noisy - more / ALPHA
     if teacher is not None:
-        clean = teacher(source, tuple(source.shape[-2:]), told)
-        constant, slope = grain.level.to(noisy)[:, :, None, None].unbind(1)
-        margin = CLIPPED * (constant + slope * clean.clamp(0, 1)).clamp_min(0).sqrt()
-        target = torch.where((clean > margin) & (clean < 1 - margin), target, clean)
-    return Sample(source, target, noise=told)
+        clean = teacher(noisy, tuple(noisy.shape[-2:]), level.expand(len(noisy), 3, 2))
+        margin = CLIPPED * deviation_at(clean, level)
+        is_cut = (clean <= margin) | (clean >= 1 - margin)
+        target = torch.where(is_cut, clean + _brightness_lost(noisy, clean, is_cut, level), target)
+    return Sample(noisy + ALPHA * more, target, noise=told)
+
+
+def deviation_at(clean: Tensor, level: Tensor) -> Tensor:
+    """Of noise on clean samples, (..., 3, h, w), by its level."""
+    constant, slope = level[:, :, None, None].unbind(1)
+    return (constant + slope * clean.clamp(0, 1)).clamp_min(1e-12).sqrt()
+
+
+def as_cut_off(clean: Tensor, level: Tensor) -> Tensor:
+    """The mean that clean samples have once noise is added and cut off at black and white, (..., 3, h, w)."""
+    deviation = deviation_at(clean, level)
+    return _mean_above(clean, deviation) - _mean_above(clean - 1, deviation)
+
+
+def _mean_above(mean: Tensor, deviation: Tensor) -> Tensor:
+    """Mean of the positive part of what is normal."""
+    ratio = mean / deviation
+    density = torch.exp(-ratio.square() / 2) / (2 * torch.pi) ** 0.5
+    positive: Tensor = mean * torch.special.ndtr(ratio) + deviation * density
+    return positive
+
+
+def _brightness_lost(noisy: Tensor, clean: Tensor, is_cut: Tensor, level: Tensor) -> Tensor:
+    """What cleaned samples that are cut off lack of the noisy clip's brightness, a mean of boxes."""
+    lost = torch.where(is_cut, noisy - as_cut_off(clean, level), 0.0)
+    return _smooth(lost, BOX_PX) / (_smooth(is_cut.to(noisy), BOX_PX) + FEW)
+
+
+def _smooth(clips: Tensor, side: int) -> Tensor:
+    """Means of boxes of an odd side, smaller in small pictures: (B, T, 3, h, w)."""
+    side = min(side, *((n - 1) // 2 * 2 + 1 for n in clips.shape[-2:]))
+    frames = clips.flatten(0, 1)
+    means = functional.avg_pool2d(frames, side, stride=1, padding=side // 2, count_include_pad=False)
+    return means.reshape(clips.shape)
 
 
 class DenoiseRun(Loop):
@@ -219,7 +272,7 @@ class DenoiseRun(Loop):
             output: the file that will be made.
             device: where to compute.
         """
-        self.options, self.base, self.clip = options, base, clip
+        self.options, self.base, self.clip, self.grain = options, base, clip, grain
         schedule = Schedule(
             steps=options.steps,
             minutes=options.minutes,
@@ -239,6 +292,7 @@ class DenoiseRun(Loop):
             device=device,
             dtype=dtype_of(options.precision, device),
         )
+        self._first_shift: float | None = None
         generator = torch.Generator(device).manual_seed(options.seed)
         self.judged = [two_halves(_middle(part, device), grain, teacher, generator) for part in held]
 
@@ -271,20 +325,45 @@ class DenoiseRun(Loop):
         """The best weights seen, with the squared error of those it began with and of these, in codes squared."""
         self._judge()
         began = self._network(self.begun)
-        before, after = self.error(began), float(self.notes[_LEAST_ERROR])
-        if after >= before and self.base:
+        before, after = self.error(self.cleaned(began)), float(self.notes.get(_LEAST_ERROR, "inf"))
+        if after >= before and (self.base or not self.kept):
             return began, before, before
         return self._network(self.kept), before, after
 
+    def remarks(self, best: VrInr, before: float, after: float) -> tuple[str, ...]:
+        """What is to be said of the best weights and their errors."""
+        notes = []
+        if not after < before:
+            of_what = " that leaves their brightness" if _SHIFTED in self.notes else ""
+            notes.append(f"no gain on the frames held out{of_what}: the weights stay as they were")
+        shift = self.shift(self.cleaned(best))
+        if abs(shift) > MOST_SHIFT:
+            change = "brighter" if shift > 0 else "darker"
+            notes.append(f"a channel of what these weights make is {abs(shift):.1f} codes {change} than the clip")
+        return tuple(notes)
+
     @torch.no_grad()
-    def error(self, model: VrInr) -> float:
-        """Mean squared difference to the other halves of held-out frames, codes squared; noise is a part of it."""
+    def cleaned(self, model: VrInr) -> list[Tensor]:
+        """What a network makes of the held-out frames."""
         network = model.to(self.device)
-        errors = []
-        for sample in self.judged:
-            output = network(sample.source, tuple(sample.target.shape[-2:]), sample.noise)
-            errors.append(float((output - sample.target).square().mean()) * CODES**2)
+        return [network(one.source, tuple(one.target.shape[-2:]), one.noise) for one in self.judged]
+
+    def error(self, cleaned: Sequence[Tensor]) -> float:
+        """Mean squared difference to the other halves of held-out frames, codes squared; noise is a part of it."""
+        pairs = zip(cleaned, self.judged, strict=True)
+        errors = [float((output - sample.target).square().mean()) * CODES**2 for output, sample in pairs]
         return sum(errors) / len(errors)
+
+    def shift(self, cleaned: Sequence[Tensor]) -> float:
+        """Codes by which held-out frames are brighter than the clip, in the channel where that is farthest from 0."""
+        level = self.grain.level.to(self.device)
+        pairs = zip(cleaned, self.judged, strict=True)
+        shifts = []
+        for output, sample in pairs:
+            plain = _smooth(output, SMOOTH_PX)  # grain that is left would count as light that the cut has added
+            added = as_cut_off(plain, level) - plain
+            shifts.append((output + added - sample.source).mean(dim=(0, 1, 3, 4)))
+        return max((float(n) * CODES for n in torch.stack(shifts).mean(dim=0)), key=abs)
 
     def card(self, before: float, after: float) -> dict[str, str]:
         """What the file says of its making."""
@@ -300,14 +379,28 @@ class DenoiseRun(Loop):
         return json.dumps({"base": self.base, "clip": self.clip, "options": decisive(self.options)}, sort_keys=True)
 
     def _judge(self) -> None:
-        """Keep the running mean of weights if it is the best so far; the state remembers it."""
+        """Keep the running mean of weights if it is the best so far and as bright; the state remembers it."""
         model = self.averaged()
-        error = self.error(model)
-        if error < float(self.notes.get(_LEAST_ERROR, "inf")):
+        cleaned = self.cleaned(model)
+        error = self.error(cleaned)
+        if error >= float(self.notes.get(_LEAST_ERROR, "inf")):
+            self.notes[_IN_VAIN] = str(int(self.notes.get(_IN_VAIN, "0")) + 1)
+        elif not self._is_as_bright(cleaned):
+            self.notes[_SHIFTED] = "yes"
+        else:
             self.kept = {name: value.cpu() for name, value in model.state_dict().items()}
             self.notes |= {_LEAST_ERROR: repr(error), _IN_VAIN: "0"}
-        else:
-            self.notes[_IN_VAIN] = str(int(self.notes[_IN_VAIN]) + 1)
+
+    def _is_as_bright(self, cleaned: Sequence[Tensor]) -> bool:
+        """Whether weights change the brightness by no more than a code, or than those it began with. Random may."""
+        shift = self.shift(cleaned)
+        return not self.base or abs(shift) <= MOST_SHIFT or abs(shift - self._shift_at_first()) <= MOST_SHIFT
+
+    def _shift_at_first(self) -> float:
+        """Of the weights that it began with."""
+        if self._first_shift is None:
+            self._first_shift = self.shift(self.cleaned(self._network(self.begun)))
+        return self._first_shift
 
     def _network(self, weights: Mapping[str, Tensor]) -> VrInr:
         model = VrInr(self.model.config)

@@ -71,7 +71,7 @@ def fit(request: FitRequest, options: FitOptions, *, report: Report) -> FitRepor
     Raises:
         VrinrError: one of its kinds; the output is what it was before, the state of the fit is kept.
     """
-    _check(request, options)
+    check(request, options)
     with only_one(request.output):
         if request.preset is not None:
             from vrinr_cli.training.clip_fit import fit_clip  # noqa: PLC0415 - the other uses do without it
@@ -338,8 +338,12 @@ def _noted(report: FitReport) -> FitReport:
     return replace(report, notes=(*report.notes, note))
 
 
-def _check(request: FitRequest, options: FitOptions) -> None:
-    """Refuse what cannot be done before anything is read."""
+def check(request: FitRequest, options: FitOptions) -> None:
+    """Refuse what cannot be done before anything is read, by a fit to enlarge or to denoise.
+
+    Raises:
+        VrinrError: one of its kinds.
+    """
     output = request.output
     if output.suffix != ".safetensors":
         raise OptionError(f"{output.name}: not a .safetensors file", hint="name the output so")
