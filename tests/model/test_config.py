@@ -19,9 +19,9 @@ def test_json_form_and_back(config: ModelConfig) -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"channels": 0}, "channels 0 with 7 mixed"),
-        ({"channels": 13}, "channels 13 with 7 mixed"),
-        ({"mixed_channels": -1}, "-1 mixed"),
+        ({"channels": 0}, "channels 0, not 1 to 1024"),
+        ({"channels": 13}, "mixed_channels 7, not 0 to half of 13 channels"),
+        ({"mixed_channels": -1}, "mixed_channels -1, not 0"),
         ({"residual_blocks": -1}, "residual_blocks -1"),
         ({"shifts": ()}, "shifts ()"),
         ({"shifts": (2, -1)}, "shifts (2, -1)"),
@@ -36,7 +36,7 @@ def test_json_form_and_back(config: ModelConfig) -> None:
         ({"gate_units": -1}, "feature sizes (8, 16, 8, -1)"),
         ({"match_reach": 33}, "match_reach 33"),
         ({"query_basis": 17}, "query_basis 17"),
-        ({"orientations": 3}, "orientations 3 with fold 1"),
+        ({"orientations": 3}, "orientations 3, not 1, 2 or 4"),
         ({"orientations": 2, "fold": 2}, "orientations 2 with fold 2"),
         ({"scales": (0.0, 8.0)}, "scales (0.0, 8.0)"),
         ({"scales": (4.0, 2.0)}, "scales (4.0, 2.0)"),
@@ -51,5 +51,5 @@ def test_impossible_networks_are_refused(asked: dict[str, Any], words: str) -> N
 
 
 def test_several_problems_are_told_together() -> None:
-    with pytest.raises(OptionError, match=r"channels 0 .*; table_cells"):
+    with pytest.raises(OptionError, match=r"channels 0, .*; table_cells"):
         ModelConfig(channels=0, mixed_channels=0, table_cells=(1, 2, 3))
