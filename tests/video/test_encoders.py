@@ -231,7 +231,7 @@ def test_good_options_are_taken() -> None:
 @pytest.mark.parametrize(
     ("size", "request_", "ahead"),
     [
-        ((2160, 3840), EncoderRequest(), 20),
+        ((2160, 3840), EncoderRequest(), 14),
         ((2160, 3840), EncoderRequest(options=(("x264-params", "rc-lookahead=50"),)), 50),
         ((2160, 3840), EncoderRequest(preset="medium"), None),
         ((1440, 2560), EncoderRequest(), None),

@@ -51,7 +51,7 @@ _LEAST_SLICED = 32
 """Samples; pictures below are one slice in FFV1."""
 LARGE_PIXELS = 4 << 20
 """Above these x264 looks `LARGE_AHEAD` frames ahead instead of 40 (docs/decisions/0043)."""
-LARGE_AHEAD = 20
+LARGE_AHEAD = 14
 _H264_WIDTH_LIMIT = 4096
 """Wider H.264 is beyond level 5.2 and not played by common hardware."""
 
