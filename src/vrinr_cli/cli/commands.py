@@ -38,7 +38,7 @@ ENTRIES = {
     "join": Entry("Make the file of a job whose parts are all done: join, verify, give it its name."),
     "jobs": Entry("List unfinished jobs below FOLDER, or remove them.", needs_arguments=False),
     "fit": Entry(
-        "Fit weights to CLIP, for `upscale --weights`. The same line again continues a stopped fit.",
+        "Fit weights to CLIP, for `--weights` of `upscale` or `denoise`. The same line again continues a stopped fit.",
         is_configured=True,
     ),
     "train": Entry(
